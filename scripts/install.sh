@@ -5,6 +5,7 @@
 #
 #   scripts/install.sh            what the build and the demo need
 #   scripts/install.sh --tests    also the browser that the tests of the operators' page drive, and Python for schemathesis and the SDK
+#   scripts/install.sh --fuzz     also a C++ compiler, which builds the fuzzer
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -65,6 +66,9 @@ if [ "${1-}" = --tests ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; t
 fi
 if [ "${1-}" = --tests ] && ! has curl; then
     lacks "curl" curl
+fi
+if [ "${1-}" = --fuzz ] && ! has c++; then
+    lacks "a C++ compiler" g++
 fi
 if [ $rust_missing = yes ] && ! has rustup && ! has curl; then
     lacks "curl" curl ca-certificates

@@ -16,7 +16,7 @@ for migration in migrations/*.sql; do
         --dbname="$DATABASE_URL" --file="$migration" >/dev/null
 done
 # Creates the table in which the gateway records the applied migrations, because one of the gateway's queries reads it.
-psql --quiet --no-psqlrc --dbname="$DATABASE_URL" --command='CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, success boolean NOT NULL)'
+psql --quiet --no-psqlrc --dbname="$DATABASE_URL" --command='CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, success boolean NOT NULL, checksum bytea NOT NULL)'
 # The macros write their data only when a crate is compiled. The changed times make cargo compile the crates again.
 touch src/lib.rs tests/it/main.rs crates/gateway-lab/src/main.rs
 SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo check --workspace --all-targets --locked --quiet

@@ -102,6 +102,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let circuit_breaker = CircuitBreaker::default();
     gateway.run_in_background(telemetry::metrics::run_upkeep());
     gateway.run_in_background(store.clone().run_events(config.database.events_kept_for));
+    gateway.run_in_background(store.clone().run_audit_seals());
     let mut state = api_state(
         config,
         &store,

@@ -1,11 +1,13 @@
 //! The command line. Each subcommand has a file that defines its arguments.
 
+mod audit;
 pub mod bulk;
 mod caller;
 mod connection;
 mod doctor;
 mod events;
 mod feed;
+mod health;
 mod hold_all;
 mod keys;
 pub mod lab;
@@ -44,8 +46,10 @@ struct Cli {
 enum Command {
     /// Run the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
-    /// Migrate the schema of the database to the version of this gateway.
+    /// Migrate the schema of the database to the version of this gateway, or compare the two.
     Migrate(migrate::Arguments),
+    /// Verify that nobody has changed the audit.
+    Audit(audit::Arguments),
     /// Put everything on hold, for every gateway on the database, until operators release it.
     HoldAll(hold_all::Arguments),
     /// Create, list, rotate and revoke keys of callers and operators, in the database.
@@ -66,6 +70,8 @@ enum Command {
     Ops(ops::Arguments),
     /// Check the settings, the database and Fineract, and report all problems at once; changes nothing.
     Doctor(doctor::Arguments),
+    /// Ask the process of a gateway whether it is alive; the exit code is 1 if it is not.
+    Health(health::Arguments),
     /// Create the objects that a new Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
 }
@@ -94,6 +100,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Audit(arguments) => Box::pin(audit::run(arguments)).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
             Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
             Command::Operate(arguments) => Box::pin(operate::run(arguments)).await,
@@ -104,6 +111,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Ops(arguments) => Box::pin(ops::run(arguments)).await,
             Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,
+            Command::Health(arguments) => health::run(arguments).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
         }
     })

@@ -41,7 +41,7 @@ impl<S: Send + Sync> FromRequest<S> for KeyedBody {
 
 /// Reads the key: 1 to 255 visible ASCII characters. The IETF draft (draft-ietf-httpapi-idempotency-key-header) puts
 /// the key in quotes. The gateway removes the quotes. So a client that begins to send quotes still sends the same key.
-fn read(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(super) fn read(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -16,6 +16,8 @@ mod docs_page;
 mod envelope;
 mod error;
 mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 mod idempotency_key;
 mod json_body;

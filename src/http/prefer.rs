@@ -78,7 +78,8 @@ impl Wait {
         Some((PREFERENCE_APPLIED, value))
     }
 
-    fn read(headers: &HeaderMap) -> Self {
+    /// Reads the headers of a request.
+    pub(super) fn read(headers: &HeaderMap) -> Self {
         let preferences = headers
             .get_all(PREFER)
             .iter()

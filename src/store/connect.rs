@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::{
     ConnectOptions, Connection, PgConnection,
-    migrate::{MigrateError, Migrator},
+    migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -15,11 +15,10 @@ use super::{
     StoreError,
     error::{code, failed_to},
     examine::{DatabaseProblem, examine},
+    migrations::{MIGRATOR, compare_migrations, is_undefined_table, newest_migration},
     patience::{self, RETRY_PAUSE},
     pool::{CONNECT_TIMEOUT, Pool, Session, Transaction},
 };
-
-static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// A connection that was idle for at most this time is used without a check. Other connections are checked, because
 /// after a restart of Postgres every pooled connection is broken. A check before each use would cost 40 % of the
@@ -76,6 +75,13 @@ pub async fn connect(
 
 /// Migrates the schema to the version of this gateway.
 pub async fn migrate(pool: &Pool) -> Result<(), DatabaseProblem> {
+    // A role that may not change the schema, and has nothing to change, needs no right to do so.
+    if compare_migrations(pool)
+        .await
+        .is_ok_and(|migrations| migrations.are_current())
+    {
+        return require_books(pool).await;
+    }
     match MIGRATOR.run(pool.inner()).await {
         Ok(()) => require_books(pool).await,
         Err(MigrateError::VersionMissing(_)) => Err(DatabaseProblem::Newer),
@@ -122,16 +128,6 @@ pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
     } else {
         Err(StoreError::Unknown { what: "schema" })
     }
-}
-
-/// The number of this gateway's newest migration.
-pub(super) fn newest_migration() -> i64 {
-    let versions = MIGRATOR.iter().map(|migration| migration.version);
-    versions.max().unwrap_or_default()
-}
-
-fn is_undefined_table(error: &sqlx::Error) -> bool {
-    code(error).is_some_and(|code| code == "42P01")
 }
 
 /// Begins a transaction.

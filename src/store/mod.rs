@@ -1,16 +1,18 @@
 //! The only module with SQL: the queue in Postgres, and the notifications when operations end.
 //!
 //! Every transaction locks lanes before operations. It locks lanes in the order of their keys, and operations in the
-//! order of their ids. This order makes deadlocks impossible (`docs/adr/0003-one-order-of-locks.md`). No transaction is
-//! open while the gateway waits for anything outside Postgres. Every wait for Postgres has a time limit from
+//! order of their ids. This order makes deadlocks impossible (`docs/adr/0003-one-order-of-locks.md`). No transaction
+//! is open while the gateway waits for anything outside Postgres. Every wait for Postgres has a time limit from
 //! `patience`.
 //!
-//! `Store` gives access to everything in this module. Each file has the statements of one task, as methods of `Store`:
+//! `Store` gives access to everything in this module. Each file has the statements of one task, as methods of
+//! `Store`:
 //!
 //! | file | methods of `Store` |
 //! | --- | --- |
 //! | `accept/` | `accept`, `accepted_under_key`, `claim_on_accept` |
 //! | `attempt` | `start_attempt`, `attempts` |
+//! | `audit_seals/` | `run_audit_seals`, `noted_seal` |
 //! | `backlog` | `backlog`, `watch_backlog` |
 //! | `books` | `epoch`, `newest_clients`, `newest_loans`, `is_confirmed` |
 //! | `bulk/` | `batch` |
@@ -50,7 +52,8 @@
 //! | `track` | `track` |
 //! | `transaction` | `money_movement`, `estimated_end` |
 //!
-//! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, which need only a pool.
+//! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, `audit_seals/verify` has `verify_audit`, and
+//! `migrations` has `compare_migrations`. They need only a pool.
 //!
 //! The other files contain parts of these methods:
 //!
@@ -66,11 +69,13 @@
 //! | `event_notifier` | its part that wakes the sequencer and the readers of events |
 //! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
 //! | `diagnose` | what the command `doctor` reads about the database |
+//! | `migrations` | the migrations, and how those of a database differ |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
 //! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
 
 mod accept;
 mod attempt;
+mod audit_seals;
 mod backlog;
 mod batcher;
 mod body_digest;
@@ -103,6 +108,7 @@ mod key_probe;
 mod key_usage;
 mod lanes;
 mod locks;
+mod migrations;
 mod names;
 mod operators;
 mod patience;
@@ -122,7 +128,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -132,6 +138,7 @@ pub(crate) use self::complete::count_end;
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation, Offer},
     attempt::{SeenLoan, StartAttempt},
+    audit_seals::{AuditProblem, SealMark, VerifiedAudit, verify_audit},
     body_digest::BodyDigest,
     books::KnownNumber,
     bulk::{
@@ -149,7 +156,8 @@ pub use self::{
         StoredSecret,
     },
     diagnose::{
-        Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys,
+        AuditGuard, Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server,
+        Standbys,
     },
     error::StoreError,
     events::{Event, EventOperation, EventPage, EventType, Events, Minute, NewEvents, Reader},
@@ -159,6 +167,7 @@ pub use self::{
     key_probe::{KeyVerdict, NewKeyVerdict, Numbered},
     key_usage::{Block, BlockRequest},
     lanes::LaneEntries,
+    migrations::{Migrations, compare_migrations},
     names::TrackingName,
     operators::{
         ActionError, AuditEntry, AuditFilter, AuditPage, AuditRow, Backlog, BooksReport,
@@ -201,6 +210,8 @@ pub struct Store {
     recent_ends: RecentEnds,
     notifier: CompletionNotifier,
     events: Readers,
+    /// The seal of the audit that this process has noted last.
+    noted_seal: watch::Sender<Option<SealMark>>,
     /// The backlog as of the last count.
     backlog: Arc<AtomicU64>,
     due: Arc<Due>,
@@ -249,6 +260,7 @@ impl Store {
             tracking: track::start(&pool, tasks),
             recent_ends,
             events: Readers::default(),
+            noted_seal: watch::Sender::default(),
             backlog: Arc::default(),
             due: Arc::default(),
             fails_dependents,

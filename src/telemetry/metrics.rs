@@ -123,6 +123,14 @@ fn describe_gauges() {
         "Age of the oldest event without a number."
     );
     describe_gauge!(
+        "gateway_audit_unsealed",
+        "Rows of the audit that no seal covers yet."
+    );
+    describe_gauge!(
+        "gateway_oldest_unsealed_audit_seconds",
+        "Age of the oldest row of the audit that no seal covers yet."
+    );
+    describe_gauge!(
         "gateway_in_flight",
         "Permits in use, by operations of this process and by reads for callers."
     );

@@ -1,12 +1,16 @@
 //! `/healthz` and `/readyz`, over TCP.
 
+use std::net::{SocketAddr, TcpListener};
+
 use chrono::{TimeZone as _, Utc};
 use fineract_gateway::domain::FineractHealth;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TestGateway, eventually::eventually_ok, system::System};
+use crate::support::{
+    Answer, TestGateway, command::run, eventually::eventually_ok, system::System,
+};
 
 async fn get(gateway: &TestGateway, path: &str) -> Answer {
     Answer::of(gateway.request(Method::GET, path)).await
@@ -117,4 +121,29 @@ async fn a_worker_tells_how_it_is_and_has_no_callers(pool: PgPool) {
     let answer = worker.operate("CLIENT_CREATE", json!({})).await;
     assert_eq!(answer.problem(), (404, "unknown_route".to_owned()));
     assert!(worker.shut_down().await);
+}
+
+#[sqlx::test]
+async fn the_command_asks_whether_the_process_is_alive(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    let ask = async |address: SocketAddr| {
+        let url = format!("http://{address}/");
+        run(&["health"], &[("GATEWAY_URL", &url)]).await
+    };
+    let ended = ask(gateway.address).await;
+    let printed = (ended.stdout.as_str(), ended.stderr.as_str());
+    assert_eq!((ended.code, printed), (Some(0), ("", "")));
+
+    let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = unused.local_addr().expect("an address");
+    drop(unused);
+    let ended = ask(address).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let reason = ended.stderr.strip_prefix("the gateway is not alive: ");
+    assert!(
+        reason.is_some_and(|reason| reason.contains("refused")),
+        "{}",
+        ended.stderr
+    );
 }

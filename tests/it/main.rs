@@ -10,6 +10,7 @@
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fineract-gateway");
 
 mod attacks;
+mod audit;
 mod bad_start;
 mod books;
 mod bulk;
@@ -45,6 +46,7 @@ mod lifecycle;
 mod limits;
 mod log_reader;
 mod long_transaction;
+mod migrate_check;
 mod more_operations;
 mod openapi;
 mod operators_cancel;
@@ -70,6 +72,7 @@ mod recorded_reads;
 mod recovery;
 mod references;
 mod refusals;
+mod roles;
 mod row_locks;
 mod setup_fineract;
 mod shutdown;

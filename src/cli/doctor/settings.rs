@@ -8,6 +8,7 @@ use super::report::Report;
 use crate::{
     cli::settings,
     config::{Config, ConfigProblems, Fineract, Http, Operations},
+    domain::Scope,
     tls::ServerTls,
 };
 
@@ -46,6 +47,7 @@ pub(super) fn check(report: &mut Report) -> Settings {
             report.fine("settings", "all settings are valid");
             check_secrets(report, &config.http);
             check_certificate(report, config.http.tls.as_ref());
+            check_scopes(report, &config.http);
             let operations = config.operations;
             return Settings {
                 database: Some(config.database.url),
@@ -121,6 +123,33 @@ fn check_secrets(report: &mut Report, http: &Http) {
         ),
         format!(
             "use at least {LONG_ENOUGH} random characters, such as those of `openssl rand -hex 24`"
+        ),
+    );
+}
+
+/// Names the callers that see what every owner has sent. A key of the database can be restricted to its owner.
+fn check_scopes(report: &mut Report, http: &Http) {
+    const CHECK: &str = "settings.owners";
+    let tokens = [
+        ("INTERNAL_TOKENS", &http.internal_tokens, Scope::TrackAll),
+        ("API_KEYS", &http.api_keys, Scope::TransactionsAll),
+    ];
+    let seeing_all: BTreeSet<_> = tokens
+        .into_iter()
+        .flat_map(|(variable, secrets, scope)| {
+            let names = secrets.iter().map(|secret| &secret.name);
+            names.map(move |name| format!("{variable}: {name} ({})", scope.as_str()))
+        })
+        .collect();
+    if seeing_all.is_empty() {
+        return report.fine(CHECK, "no token of the settings sees what others have sent");
+    }
+    let seeing_all: Vec<_> = seeing_all.into_iter().collect();
+    report.not_known(
+        CHECK,
+        format!(
+            "these see what every owner has sent, which is right only if they belong to one company: {}. Keys in the database see only their own (docs/KEYS.md)",
+            seeing_all.join(", ")
         ),
     );
 }

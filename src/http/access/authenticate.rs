@@ -81,7 +81,7 @@ fn of_settings(api: &ApiState, presented: Presented<'_>) -> Option<Caller> {
 }
 
 /// The sender with a credential of the settings.
-pub(super) fn from_settings(
+pub(in crate::http) fn from_settings(
     credentials: &Credentials,
     name: Arc<str>,
     owner: Owner,

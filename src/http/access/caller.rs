@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use uuid::Uuid;
 
 use super::{entry::Entry, not_permitted::NotPermitted, refusal::count, validity::Validity};
 use crate::{
@@ -38,6 +39,11 @@ impl Caller {
     /// The owner to which reads with `track` are restricted; `None`: they are not.
     pub(in crate::http) fn tracks_only(&self) -> Option<&Owner> {
         (!self.scopes.has(Scope::TrackAll)).then_some(&self.owner)
+    }
+
+    /// The id of the credential; `None`: it is from the settings.
+    pub(in crate::http) fn credential(&self) -> Option<Uuid> {
+        self.entry.as_ref().map(|entry| entry.credential.id)
     }
 
     /// Whether it may read a transaction that was sent by this caller (`payload.caller`).

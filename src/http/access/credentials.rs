@@ -104,7 +104,11 @@ impl Credentials {
             return Ok(());
         }
         let read = table.all().await?;
-        self.0.known.send_modify(|known| {
+        self.0.known.send_if_modified(|known| {
+            // Another look began later and ended earlier.
+            if known.as_ref().is_some_and(|known| known.read_at > asked_at) {
+                return false;
+            }
             let usage = |id: &Uuid| {
                 let before = known.as_ref().and_then(|known| known.by_id.get(id));
                 before.map_or_else(Arc::default, |entry| Arc::clone(&entry.usage))
@@ -123,6 +127,7 @@ impl Credentials {
                 read_at: asked_at,
                 by_id,
             });
+            true
         });
         Ok(())
     }
@@ -170,7 +175,7 @@ impl Credentials {
     }
 
     /// The time of Postgres.
-    pub(super) fn now(&self) -> DateTime<Utc> {
+    pub(in crate::http) fn now(&self) -> DateTime<Utc> {
         let (told_at, time) = *self.lock_clock();
         time.checked_add_signed(chrono::TimeDelta::from_std(told_at.elapsed()).unwrap_or_default())
             .unwrap_or(DateTime::<Utc>::MAX_UTC)

@@ -31,6 +31,8 @@ use axum::{
     response::Response,
 };
 
+#[cfg(feature = "fuzzing")]
+pub(super) use self::authenticate::from_settings;
 pub(super) use self::{
     authenticate::{authenticate, peer_of},
     caller::Caller,

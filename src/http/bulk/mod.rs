@@ -11,6 +11,8 @@ mod csv_rows;
 mod envelope;
 mod error;
 mod error_body;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod json_rows;
 mod modifications;
 mod names;

@@ -122,7 +122,12 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Bu
 /// digest.
 type Contents = (Vec<(String, Box<RawValue>)>, Option<[u8; 32]>);
 
-fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {
+/// Reads the rows of an upload, and checks each.
+pub(super) fn read_rows(
+    pieces: impl Read,
+    format: Format,
+    rows: &mut Rows,
+) -> Result<Contents, ApiError> {
     let mut digest = RowsDigest::new();
     let around = match format {
         Format::Json => json_rows::read_object(pieces, rows, &mut digest).map_err(|error| {
@@ -149,7 +154,7 @@ fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Conte
 }
 
 /// The text without a byte order mark.
-fn without_mark(mut text: impl Read) -> impl Read {
+pub(super) fn without_mark(mut text: impl Read) -> impl Read {
     let mut first = Vec::new();
     // An error is ignored here, because `pass_on` reports the errors of the body.
     let _read = text.by_ref().take(3).read_to_end(&mut first);

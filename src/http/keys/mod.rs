@@ -29,13 +29,13 @@ use super::{
 };
 use crate::{
     domain::{CredentialSecret, Scope},
-    store::{Credential, CredentialError, Operator},
+    store::{Credential, CredentialError, CredentialSettings, Operator},
 };
 
 const NEED: Need = &[Scope::Admin];
 
 /// How long the old secret stays valid if the request does not say it.
-const OVERLAP_HOURS: u64 = 24;
+pub(super) const OVERLAP_HOURS: u64 = 24;
 /// The longest overlap: 30 days.
 pub(super) const LONGEST_OVERLAP_HOURS: u64 = 30 * 24;
 
@@ -56,7 +56,7 @@ pub(super) fn table() -> Table {
     ]
 }
 
-type KeyPath = Result<Path<Uuid>, PathRejection>;
+pub(super) type KeyPath = Result<Path<Uuid>, PathRejection>;
 
 /// The keys.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -67,9 +67,14 @@ pub(super) struct KeysBody {
 }
 
 async fn list_keys(State(api): State<Arc<ApiState>>) -> Result<Json<KeysBody>, ApiError> {
-    let keys = api.store.credentials().all().await?.into_iter();
-    let keys = keys.map(|key| KeyBody::new(key, None)).collect();
+    let keys = all(&api).await?;
     Ok(Json(KeysBody { keys }))
+}
+
+/// The keys, the newest first, without those that were revoked more than 30 days ago.
+pub(super) async fn all(api: &ApiState) -> Result<Vec<KeyBody>, ApiError> {
+    let keys = api.store.credentials().all().await?.into_iter();
+    Ok(keys.map(|key| KeyBody::new(key, None)).collect())
 }
 
 async fn show_key(
@@ -88,16 +93,26 @@ async fn create_key(
     let request: KeyRequest = body.read(INVALID, MUST)?;
     let settings = request.check().map_err(ApiError::Invalid)?;
     let operator = acting(ops, request.reason.as_deref())?;
-    let table = api.store.credentials();
-    let secret = table.create(&settings, &operator).await?;
-    api.credentials.hear_now(&table).await;
-    tracing::info!(credential.id = %secret.id, "created a key");
-    let location = location::relative(&uri, 0, &format!("keys/{}", secret.id));
+    let key = create(&api, &settings, &operator).await?;
+    let location = location::relative(&uri, 0, &format!("keys/{}", key.id));
     Ok((
         StatusCode::CREATED,
         AppendHeaders(location.map(|url| (LOCATION, url))),
-        Json(shown(&api, &secret).await?),
+        Json(key),
     ))
+}
+
+/// Creates a key. The body has its secret.
+pub(super) async fn create(
+    api: &ApiState,
+    settings: &CredentialSettings,
+    operator: &Operator,
+) -> Result<KeyBody, ApiError> {
+    let table = api.store.credentials();
+    let secret = table.create(settings, operator).await?;
+    api.credentials.hear_now(&table).await;
+    tracing::info!(credential.id = %secret.id, "created a key");
+    shown(api, &secret).await
 }
 
 /// The body of a rotation.
@@ -119,8 +134,20 @@ async fn rotate_key(
         overlap_hours,
         reason,
     } = body.read("invalid_rotation", must)?;
-    let hours = overlap_hours.unwrap_or(OVERLAP_HOURS);
-    if hours > LONGEST_OVERLAP_HOURS {
+    let operator = acting(ops, reason.as_deref())?;
+    let overlap = overlap_hours.unwrap_or(OVERLAP_HOURS);
+    let key = find(&api, id).await?;
+    Ok(Json(rotate(&api, key.id, overlap, &operator).await?))
+}
+
+/// Gives a key a new secret, which the body has. The old secrets end after this many hours.
+pub(super) async fn rotate(
+    api: &ApiState,
+    id: Uuid,
+    overlap_hours: u64,
+    operator: &Operator,
+) -> Result<KeyBody, ApiError> {
+    if overlap_hours > LONGEST_OVERLAP_HOURS {
         let must = "must be 0 to 720";
         return Err(ApiError::invalid(
             "/overlap_hours",
@@ -128,14 +155,12 @@ async fn rotate_key(
             must,
         ));
     }
-    let operator = acting(ops, reason.as_deref())?;
-    let key = find(&api, id).await?;
-    let overlap = Duration::from_hours(hours);
+    let overlap = Duration::from_hours(overlap_hours);
     let table = api.store.credentials();
-    let secret = table.rotate(key.id, overlap, &operator).await?;
+    let secret = table.rotate(id, overlap, operator).await?;
     api.credentials.hear_now(&table).await;
     tracing::info!(credential.id = %secret.id, "rotated a key");
-    Ok(Json(shown(&api, &secret).await?))
+    shown(api, &secret).await
 }
 
 /// The body of a revocation.
@@ -155,15 +180,22 @@ async fn revoke_key(
     let Revocation { reason } = body.read("invalid_revocation", must)?;
     let operator = acting(ops, reason.as_deref())?;
     let key = find(&api, id).await?;
-    let table = api.store.credentials();
-    table.revoke(key.id, &operator).await?;
-    api.credentials.hear_now(&table).await;
-    tracing::info!(credential.id = %key.id, "revoked a key");
+    revoke(&api, key.id, &operator).await?;
     let revoked = find(&api, Ok(Path(key.id))).await?;
     Ok(Json(KeyBody::new(revoked, None)))
 }
 
-async fn find(api: &ApiState, id: KeyPath) -> Result<Credential, ApiError> {
+/// Revokes a key.
+pub(super) async fn revoke(api: &ApiState, id: Uuid, operator: &Operator) -> Result<(), ApiError> {
+    let table = api.store.credentials();
+    table.revoke(id, operator).await?;
+    api.credentials.hear_now(&table).await;
+    tracing::info!(credential.id = %id, "revoked a key");
+    Ok(())
+}
+
+/// The key with this id.
+pub(super) async fn find(api: &ApiState, id: KeyPath) -> Result<Credential, ApiError> {
     let Path(id) = id.or(Err(CredentialError::Unknown))?;
     let found = api.store.credentials().find(&id.to_string()).await?;
     Ok(found.ok_or(CredentialError::Unknown)?)

@@ -31,6 +31,7 @@ impl Ops {
         Self {
             operator: Operator {
                 name: caller.name.to_string(),
+                credential: caller.credential(),
                 request_id: request_id.to_string(),
                 address: peer.map(|Peer(address)| address.to_string()),
                 reason: None,

@@ -20,6 +20,9 @@ pub(super) fn in_words(action: &str, detail: &Value) -> String {
         ("confirm_number", ..) => "confirmed a number".to_owned(),
         ("confirm_books", ..) => "confirmed the books".to_owned(),
         ("resend_webhooks", ..) => "sent webhooks again".to_owned(),
+        ("create_key", ..) => "created a key".to_owned(),
+        ("rotate_key", ..) => "rotated a key".to_owned(),
+        ("revoke_key", ..) => "revoked a key".to_owned(),
         // A newer gateway may have written it.
         _ => action.replace('_', " "),
     }

@@ -8,14 +8,19 @@ use super::{assets, cookie::Secret, session::Session};
 use crate::{domain::Scope, http::state::ApiState};
 
 /// The entries of the navigation: address and name.
-const PLACES: [(&str, &str); 6] = [
+const PLACES: [(&str, &str); 7] = [
     ("/ops", "What needs me"),
     ("/ops/operations", "Operations"),
     ("/ops/batches", "Batches"),
     ("/ops/webhooks", "Webhooks"),
     ("/ops/audit", "Audit"),
     ("/ops/system", "System"),
+    // Only for administrators.
+    ("/ops/keys", "Keys"),
 ];
+
+/// The entries that every operator has.
+const OF_EVERYBODY: &[(&str, &str)] = PLACES.split_at(6).0;
 
 /// The head of a page.
 pub(super) struct Frame {
@@ -51,6 +56,11 @@ impl Frame {
             operator: session.name().to_owned(),
             may_act: session.may(Scope::Ops),
             may_reveal: session.may(Scope::OpsPii),
+            places: if session.may(Scope::Admin) {
+                &PLACES
+            } else {
+                OF_EVERYBODY
+            },
             ..Self::of_visitor(api, title, &session.secret)
         }
     }
@@ -66,7 +76,7 @@ impl Frame {
             may_reveal: false,
             token: secret.form_token(),
             zone: api.page.zone,
-            places: &PLACES,
+            places: OF_EVERYBODY,
             style: assets::style(),
             script: assets::script(),
         }

@@ -20,6 +20,7 @@ mod format;
 mod frame;
 mod in_fineract;
 mod json;
+mod keys;
 mod lane;
 mod list;
 mod live;
@@ -121,6 +122,8 @@ fn showing() -> Router<Arc<ApiState>> {
         .route("/ops/system", get(system::show))
         .route("/ops/webhooks", get(webhooks::list))
         .route("/ops/webhooks/{id}", get(webhooks::show))
+        .route("/ops/keys", get(keys::list))
+        .route("/ops/keys/{id}", get(keys::show))
         .route("/ops/live", get(live::stream_changes))
 }
 
@@ -138,6 +141,9 @@ fn acting() -> Router<Arc<ApiState>> {
         .route("/ops/repairs/start", post(repair::start))
         .route("/ops/repairs/{id}/stop", post(repair::stop))
         .route("/ops/webhooks/{id}/resend", post(webhooks::resend))
+        .route("/ops/keys/create", post(keys::create))
+        .route("/ops/keys/{id}/rotate", post(keys::rotate))
+        .route("/ops/keys/{id}/revoke", post(keys::revoke))
         .route("/ops/views/save", post(views::save))
         .route("/ops/views/remove", post(views::remove))
 }

@@ -9,12 +9,14 @@ use std::{cmp::Ordering, fmt, io, str::FromStr as _, time::Duration};
 
 use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
 
-pub use self::shown::{LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys};
+pub use self::shown::{
+    AuditGuard, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys,
+};
 use super::{
     StoreError,
-    connect::newest_migration,
     error::{code, failed_to},
     examine::{DatabaseProblem, is_timeout, refuse_transaction_pooler},
+    migrations::newest_migration,
     patience,
     pool::{Session, UnfitSetting},
 };
@@ -164,12 +166,30 @@ impl Diagnosis {
                                  WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
                                    -- The gateway writes this table only when it migrates.
                                    AND (relname <> '_sqlx_migrations' OR wanted = 'SELECT')
+                                   AND (relname NOT IN ('audit', 'audit_seal') OR wanted IN ('SELECT', 'INSERT'))
                                    AND NOT has_table_privilege(pg_class.oid, wanted)
                                  UNION ALL
                                 SELECT 'EXECUTE on ' || proname FROM pg_proc
                                  WHERE pronamespace = current_schema()::regnamespace
                                    AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')
                                  ORDER BY 1) AS "missing!""#
+            )
+            .fetch_one(connection)
+            .await
+        })
+        .await
+    }
+
+    /// Reads whether changes of the audit are refused, and whether the role could switch that off.
+    pub async fn audit_guard(&mut self) -> Result<AuditGuard, StoreError> {
+        self.ask("show the triggers of the audit", async |connection| {
+            sqlx::query_as!(
+                AuditGuard,
+                r#"SELECT count(*) = 2 AS "is_on!", bool_or(pg_has_role(relowner, 'USAGE')) AS may_switch_off
+                     FROM pg_trigger
+                     JOIN pg_class ON pg_class.oid = tgrelid
+                    WHERE tgrelid IN (to_regclass('audit'), to_regclass('audit_seal'))
+                      AND tgname = 'audit_is_final' AND tgenabled = 'A'"#
             )
             .fetch_one(connection)
             .await

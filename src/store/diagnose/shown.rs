@@ -66,6 +66,15 @@ pub struct Rights {
     pub missing: Vec<String>,
 }
 
+/// What protects the audit from changes.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditGuard {
+    /// Whether the triggers of the audit and of its seals are there, and switched on.
+    pub is_on: bool,
+    /// Whether the role could switch them off; `None`: they are not there.
+    pub may_switch_off: Option<bool>,
+}
+
 /// The version of the schema, compared with this gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaVersion {

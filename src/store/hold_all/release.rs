@@ -94,9 +94,9 @@ impl Store {
                   LIMIT $7
                     FOR NO KEY UPDATE OF o SKIP LOCKED
                ), noted AS (
-                 INSERT INTO audit (operator, action, operation_id, request_id, detail, address, reason, before, after)
+                 INSERT INTO audit (operator, action, operation_id, request_id, detail, address, reason, credential_id, before, after)
                  SELECT $8, 'release', id, $9, json_build_object('state', state, 'hold_all', hold_all, 'reason', $10::text),
-                        $12, $10::text,
+                        $12, $10::text, $13,
                         json_build_object('state', state, 'on_hold', true, 'reason_code', reason_code, 'resolution', resolution),
                         json_build_object('state', state, 'on_hold', false, 'reason_code', reason_code, 'resolution', resolution)
                    FROM free
@@ -122,6 +122,7 @@ impl Store {
             reason,
             State::Parked.as_str(),
             operator.address,
+            operator.credential,
         )
         .fetch_one(&self.pool)
         .or_fail_to("release what is on hold")

@@ -14,6 +14,8 @@ use crate::{
 pub struct Operator {
     /// The name of the operator's token.
     pub name: String,
+    /// The operator's credential; `None`: a token of the settings, or the command line.
+    pub credential: Option<Uuid>,
     /// The request id.
     pub request_id: String,
     /// The address from which the request came.
@@ -121,8 +123,8 @@ impl Operator {
         let (id, before) = operation.unzip();
         sqlx::query!(
             "INSERT INTO audit (operator, action, operation_id, request_id, detail, address, reason, repair_id, before,
-                                after)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+                                credential_id, after)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
                      (SELECT json_build_object('state', state, 'on_hold', on_hold, 'reason_code', reason_code,
                                                'resolution', resolution)
                         FROM operation WHERE id = $3))",
@@ -134,7 +136,8 @@ impl Operator {
             self.address,
             self.reason,
             self.repair,
-            before
+            before,
+            self.credential
         )
         .execute(connection)
         .or_fail_to("write an audit row")

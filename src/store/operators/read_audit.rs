@@ -55,6 +55,8 @@ pub struct AuditRow {
     pub repair: Option<Uuid>,
     /// What was requested.
     pub detail: Value,
+    /// The operator's credential; `None`: a token of the settings, or the command line.
+    pub credential_id: Option<Uuid>,
 }
 
 /// A page of the audit.
@@ -79,7 +81,7 @@ impl Store {
             AuditRow,
             r#"SELECT a.id AS "id!", a.at AS "at!", a.operator AS "operator!", a.action AS "action!", a.operation_id,
                       a.request_id AS "request_id!", a.address, a.reason, a.before, a.after, a.repair_id AS repair,
-                      a.detail AS "detail!"
+                      a.detail AS "detail!", a.credential_id
                  FROM (
                       (SELECT * FROM audit WHERE operation_id = $1 AND id < $7 ORDER BY id DESC LIMIT $8)
                        UNION ALL

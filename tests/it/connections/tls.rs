@@ -22,7 +22,7 @@ use crate::support::{
     TOKEN,
     authority::{Authority, write},
     caller::Caller,
-    command::TemporaryFolder,
+    command::{TemporaryFolder, run},
     eventually::DEADLINE,
     fixtures::{client, envelope},
     system::System,
@@ -255,7 +255,7 @@ async fn heads_and_bodies_of_http_2_have_limits(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_browser_at_the_gateway_itself_gets_a_secure_cookie(pool: PgPool) {
+async fn browsers_and_health_checks_reach_the_gateway_itself(pool: PgPool) {
     let bed = Bed::start(&pool).await;
     let address: SocketAddr = bed.gateway.address;
     let page = bed.authority.client().build().unwrap();
@@ -266,5 +266,12 @@ async fn a_browser_at_the_gateway_itself_gets_a_secure_cookie(pool: PgPool) {
         cookie.starts_with("__Host-ops=") && cookie.ends_with("; Secure"),
         "{cookie}"
     );
+    let port = address.port();
+    let health = run(
+        &["health", "--url", &format!("https://127.0.0.1:{port}")],
+        &[],
+    )
+    .await;
+    assert_eq!(health.code, Some(0), "{}", health.stderr);
     assert!(bed.gateway.shut_down().await);
 }

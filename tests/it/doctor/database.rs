@@ -195,6 +195,23 @@ async fn a_role_without_rights(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn an_audit_that_can_be_changed(pool: PgPool) {
+    let system = healthy(&pool).await;
+    let disable = "ALTER TABLE audit_seal DISABLE TRIGGER audit_is_final";
+    run(&pool, disable.to_owned()).await;
+    let findings = doctor(&[], &system).await;
+    findings.assert_wrong(&["database.audit"], "missing or switched off");
+    // Enabled, but not in a session with session_replication_role = replica.
+    let enable = "ALTER TABLE audit_seal ENABLE TRIGGER audit_is_final";
+    run(&pool, enable.to_owned()).await;
+    let findings = doctor(&[], &system).await;
+    findings.assert_wrong(&["database.audit"], "missing or switched off");
+    run(&pool, enable.replace("ENABLE", "ENABLE ALWAYS")).await;
+    let text = doctor(&[], &system).await.text("database.audit");
+    assert!(text.starts_with("fine: "), "{text}");
+}
+
+#[sqlx::test]
 async fn a_pooler_that_mixes_up_sessions(pool: PgPool) {
     let pooler = PgBouncer::start(&url(&pool), "transaction", 4).await;
     let mut system = healthy(&pool).await;

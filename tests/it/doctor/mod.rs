@@ -158,10 +158,10 @@ async fn in_a_right_deployment_everything_is_fine() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(findings.code, Some(0));
-    // Nobody knows how to ask Fineract for its scheduler without a change.
+    // Nobody knows how to ask Fineract for its scheduler without a change, nor whose the tokens are.
     assert_eq!(
         findings.all("not_known"),
-        BTreeSet::from(["fineract.scheduler"])
+        BTreeSet::from(["fineract.scheduler", "settings.owners"])
     );
     for (check, said) in [
         ("settings", "all settings are valid"),
@@ -175,6 +175,7 @@ async fn in_a_right_deployment_everything_is_fine() {
         ("database.standbys", "no standby"),
         ("database.schema", "all migrations"),
         ("database.rights", "owns all tables"),
+        ("database.audit", "the role could switch that off"),
         ("fineract.version", "1.11.0-SNAPSHOT"),
         ("fineract.tenant", "default"),
         ("fineract.rights.APPROVE_LOAN", "has it"),

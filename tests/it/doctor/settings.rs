@@ -105,3 +105,25 @@ async fn a_certificate_that_ends_soon_is_reported(pool: PgPool) {
     let findings = doctor(&[], &system).await;
     findings.assert_wrong(&["settings.certificate"], "valid for 0 more days");
 }
+
+#[sqlx::test]
+async fn tokens_that_see_what_others_have_sent_are_named(pool: PgPool) {
+    let mut system = healthy(&pool).await;
+    system.set(
+        "INTERNAL_TOKENS",
+        "los=a-secret-that-is-long,los=another-secret-of-it",
+    );
+    system.set("API_KEYS", "lender=a-key-that-is-long-too");
+    let text = doctor(&[], &system).await.text("settings.owners");
+    let named = "API_KEYS: lender (transactions.all), INTERNAL_TOKENS: los (track.all).";
+    assert!(
+        text.starts_with("not_known: ") && text.contains(named),
+        "{text}"
+    );
+
+    system.set("API_KEYS", "");
+    system.set("INTERNAL_TOKENS", "");
+    system.set("OPS_TOKENS", "admin=a-secret-that-is-long");
+    let text = doctor(&[], &system).await.text("settings.owners");
+    assert!(text.starts_with("fine: no token"), "{text}");
+}

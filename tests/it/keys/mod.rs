@@ -6,6 +6,7 @@ mod limits;
 mod owners;
 mod revoked;
 mod rotation;
+mod same_name;
 mod scopes;
 
 use fineract_gateway::domain::{CredentialKind, CredentialSecret, Scopes};
@@ -120,6 +121,12 @@ async fn insert(store: &Store, kind: CredentialKind, scopes: Scopes) -> Credenti
     };
     let created = store.credentials().create(&settings, &operator).await;
     created.expect("the database is there")
+}
+
+/// Lets a gateway hear of all changes in the database: one that makes a change reads them all. A test that tried a new
+/// secret until it is known would send too many wrong ones, and be refused for a minute.
+async fn hear_of_changes(gateway: &TestGateway) {
+    Key::create(gateway, CredentialKind::Ops, json!({})).await;
 }
 
 /// The reasons for which credentials were refused in this process, with their numbers, as the metrics tell.

@@ -30,6 +30,10 @@ async fn pages(stage: &Stage, pool: &PgPool) -> Vec<(&'static str, String)> {
             .fetch_one(pool)
             .await
             .expect("a failing endpoint");
+    let key = sqlx::query_scalar!("SELECT id FROM credential")
+        .fetch_one(pool)
+        .await
+        .expect("a key");
     vec![
         ("start", "/ops".to_owned()),
         ("list", "/ops/operations".to_owned()),
@@ -43,6 +47,8 @@ async fn pages(stage: &Stage, pool: &PgPool) -> Vec<(&'static str, String)> {
         ("repairs", "/ops/repairs".to_owned()),
         ("webhooks", "/ops/webhooks".to_owned()),
         ("webhook", format!("/ops/webhooks/{webhook}")),
+        ("keys", "/ops/keys".to_owned()),
+        ("key", format!("/ops/keys/{key}")),
         ("audit", "/ops/audit".to_owned()),
         ("system", "/ops/system".to_owned()),
         ("error", "/ops/lanes/no-lane".to_owned()),

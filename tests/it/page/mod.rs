@@ -5,6 +5,7 @@ mod acting;
 mod browser;
 mod docs;
 mod in_fineract;
+mod keys;
 mod shown;
 mod sign_in;
 mod stage;

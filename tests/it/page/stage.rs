@@ -104,5 +104,7 @@ impl Stage {
         let bulk = Bulk::new(self.gateway.address);
         bulk.schedule("batch-1", rows).await;
         self.add_webhooks().await;
+        let key = json!({ "name": "acme-los", "kind": "internal_token" });
+        assert_eq!(self.operator.post("/keys", &key).await.status, 201);
     }
 }

@@ -1,5 +1,6 @@
 //! Follows `docs/RECOVERY.md` step by step: after a restore, nothing is done twice, and no cancelled operation runs.
 
+mod first_start;
 mod forgotten;
 mod warned;
 

@@ -107,6 +107,8 @@ impl TestGateway {
         );
         let events = store.clone().run_events(KEEP_EVENTS);
         tasks.spawn(stop.clone().run_until_cancelled_owned(events));
+        let sealing = store.clone().run_audit_seals();
+        tasks.spawn(stop.clone().run_until_cancelled_owned(sealing));
         let credentials = Credentials::start(&store.credentials()).await;
         let hearing = credentials.clone().watch(store.credentials());
         tasks.spawn(stop.clone().run_until_cancelled_owned(hearing));

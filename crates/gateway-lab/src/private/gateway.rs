@@ -6,6 +6,7 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Mutex as StdMutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Gateway {
     number: usize,
     folder: PathBuf,
     settings: Vec<(String, String)>,
+    release: StdMutex<Option<PathBuf>>,
     run: Mutex<Run>,
 }
 
@@ -81,8 +83,15 @@ impl Gateway {
             number,
             folder: folder.to_owned(),
             settings,
+            release: StdMutex::default(),
             run: Mutex::default(),
         }
+    }
+
+    /// Lets the next processes run this binary of a release, which leaves the schema as it is.
+    pub(crate) fn run_release(&self, program: &Path) {
+        let mut release = self.release.lock().unwrap_or_else(PoisonError::into_inner);
+        *release = Some(program.to_owned());
     }
 
     /// Starts a process, with an injection if one is given. Does nothing while a process runs.
@@ -126,15 +135,17 @@ impl Gateway {
 
     fn command(&self, injection: Option<Injection>) -> anyhow::Result<Command> {
         let is_sabotage = |(name, _): &(String, String)| name == SABOTAGE_VARIABLE;
-        let mut command = Command::new(
-            if injection.is_some() || self.settings.iter().any(is_sabotage) {
+        let release = self.release.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut command = Command::new(match &*release {
+            Some(release) => release.clone(),
+            None if injection.is_some() || self.settings.iter().any(is_sabotage) => {
                 program(WITH_FAULTS)?
-            } else {
-                program(PRODUCT)?
-            },
-        );
+            }
+            None => program(PRODUCT)?,
+        });
         command
             .arg("serve")
+            .args(release.as_ref().map(|_| "--no-migrate"))
             .env_clear()
             .envs(self.settings.iter().cloned())
             .env("HTTP_LISTEN", self.address.to_string())

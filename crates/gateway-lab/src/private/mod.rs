@@ -8,6 +8,7 @@ mod stderr;
 
 pub(super) use self::{
     gateway::{Death, Gateway},
+    program::{PRODUCT, program},
     serve::serve,
     servers::{API, Servers, free_address},
 };

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 /// The product as it is deployed. Its binary is beside this program, or at the path in [`PROGRAM_VARIABLE`].
-pub(super) const PRODUCT: &str = "fineract-gateway";
+pub(crate) const PRODUCT: &str = "fineract-gateway";
 /// The product, built with fault points and sabotages. Its binary is beside this program.
 pub(super) const WITH_FAULTS: &str = "gateway-with-faults";
 /// The environment variable with the path of another build of the product.
 const PROGRAM_VARIABLE: &str = "GATEWAY_PROGRAM";
 
 /// The path of a build of the gateway.
-pub(super) fn program(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
     let chosen = std::env::var_os(PROGRAM_VARIABLE).filter(|_| name == PRODUCT);
     let program = match chosen {
         Some(program) => PathBuf::from(program),

@@ -6,6 +6,7 @@
 //! | `plan`, `case`, `scenarios`, `impatient`, `encounters`, `requests`, `faults`, `sandbox_faults` | what a round does, derived from the seed alone |
 //! | `caller`, `batch`, `poller`, `track`, `receiver`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of the plan |
 //! | `round`, `judge`, `ledger`, `webhooks` | the collection and the comparison of the records of a round |
+//! | `upgrade` | rounds with the gateways of two releases |
 //! | `tally`, `report` | the counts over all rounds, and the final report |
 
 mod actions;
@@ -34,6 +35,7 @@ mod scenarios;
 mod system;
 mod tally;
 mod track;
+mod upgrade;
 mod webhooks;
 
 use std::{
@@ -53,7 +55,7 @@ use self::{
     plan::Plan,
     report::Missed,
     system::System,
-    tally::Tally,
+    tally::{Counts, Tally},
 };
 
 /// A long run may play extra rounds after its planned rounds, to hit the faults and points that it has missed: one
@@ -87,6 +89,12 @@ pub(super) struct Arguments {
     /// Runs gateways with this sabotage (a deliberate error), which the judge must detect.
     #[arg(long)]
     sabotage: Option<String>,
+    /// Upgrades gateways of the release `--old` to this build under load, and rolls them back. Injects no faults.
+    #[arg(long, requires = "old", conflicts_with_all = ["only", "card", "minutes", "until_violation", "sabotage"])]
+    upgrade: bool,
+    /// The program of the previous release, for `--upgrade`.
+    #[arg(long, value_name = "PROGRAM", requires = "upgrade")]
+    old: Option<PathBuf>,
     /// Writes the logs into this folder [default: a temporary folder, which is kept only after a failure].
     #[arg(long)]
     logs: Option<PathBuf>,
@@ -105,47 +113,68 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     anstream::println!("seed {seed}, logs in {}", folder.display());
     let started = Instant::now();
     let tally = Tally::default();
+    if let Some(old) = &arguments.old {
+        until_interrupted(upgrade::play(&tally, &arguments, old, &folder, seed)).await?;
+        return Ok(conclude(&tally.counts(), false, &arguments, seed, &folder));
+    }
     let system = System::start(
         &folder,
         usize::from(arguments.gateways),
         &more_settings(&arguments),
+        None,
     )
     .await?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    let played = tokio::select! {
-        played = play(&system, &tally, &arguments, seed) => played,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| interrupted_run()),
-        _ = terminated.recv() => interrupted_run(),
-    };
+    let played = until_interrupted(play(&system, &tally, &arguments, seed)).await;
     system.end().await?;
     played?;
     let counts = tally.counts();
     report::print(&counts, seed, started.elapsed());
     let has_missed = print_missed(report::missed(&counts));
+    Ok(conclude(&counts, has_missed, &arguments, seed, &folder))
+}
+
+/// Plays until a signal interrupts the run. A run that was interrupted proves nothing about the gateway.
+async fn until_interrupted(
+    playing: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        played = playing => played,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| bail!("interrupted")),
+        _ = terminated.recv() => bail!("interrupted"),
+    }
+}
+
+/// Prints the violations, and how to repeat their rounds. Removes the logs of a run that is as it must be.
+fn conclude(
+    counts: &Counts,
+    has_missed: bool,
+    arguments: &Arguments,
+    seed: u64,
+    folder: &Path,
+) -> ExitCode {
     if counts.violations.is_empty() && !has_missed {
-        remove_logs(&folder, &arguments);
-        return Ok(ExitCode::SUCCESS);
+        remove_logs(folder, arguments);
+        return ExitCode::SUCCESS;
     }
     for (round, violation) in &counts.violations {
+        let repeated = match &arguments.old {
+            Some(old) => format!("--upgrade --old {}", old.display()),
+            None => format!("--only {round}{}", card_argument(arguments)),
+        };
         anstream::println!("round {round}: {violation}");
         anstream::println!(
-            "  to repeat it: prove --seed {seed} --only {round}{}; records and logs are in {}",
-            card_argument(&arguments),
+            "  to repeat it: prove --seed {seed} {repeated}; records and logs are in {}",
             folder.display()
         );
     }
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }
 
 /// The option that repeats a round with the card of `--card`, or an empty text without `--card`.
 fn card_argument(arguments: &Arguments) -> String {
     let card = arguments.card.map(Card::name);
     card.map_or_else(String::new, |name| format!(" --card '{name}'"))
-}
-
-/// The error for a run that a signal interrupted. Such a run proves nothing about the gateway.
-fn interrupted_run() -> anyhow::Result<()> {
-    bail!("interrupted")
 }
 
 /// The settings of the gateways that follow from the command line.

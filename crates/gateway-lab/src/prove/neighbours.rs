@@ -116,7 +116,7 @@ impl Chaos<'_> {
         loop {
             match self.system.oversight.plant_unknown().await {
                 Ok(planted) => {
-                    self.count_hits(Card::UnknownType, planted);
+                    self.count_hits(Card::UnknownType, planted.len().try_into()?);
                     return Ok(());
                 }
                 Err(error) if started.elapsed() > PATIENCE => return Err(error),

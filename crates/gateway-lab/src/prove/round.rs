@@ -20,15 +20,15 @@ use super::{
     plan::Plan,
     system::{LEASE, System},
     tally::Tally,
-    webhooks,
+    webhooks::{self, Told},
 };
 use fineract_gateway::domain::{OperationType, State};
 
 /// How long all operations may take to end after the last disturbance. A missing permission alone delays the next try
 /// by half a minute.
-const DEADLINE: Duration = Duration::from_mins(1);
+pub(super) const DEADLINE: Duration = Duration::from_mins(1);
 /// The interval between two checks whether all operations have ended.
-const POLL: Duration = Duration::from_millis(100);
+pub(super) const POLL: Duration = Duration::from_millis(100);
 /// How long a gateway that stopped itself stays stopped, unless the card `WriteLate` resumes it earlier.
 const STOP_UNTIL_RESUMED: Duration = Duration::from_secs(20);
 /// In every fourth round, the sandbox behaves like an older release (`docs/fineract/release-1.10.1.md`).
@@ -94,7 +94,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
             load_and_recover(&chaos, &callers, &cards, &injected_types, &mut rng).await?;
         // A delayed effect must have occurred before the ledger is read.
         tokio::time::sleep(longest_delay.saturating_sub(recovery)).await;
-        let read = read_records(system, callers, &cards, &mut rng).await;
+        let told = Told::all_of(callers.ids());
+        let read = read_records(system, callers, &cards, &told, &mut rng).await;
         chaos.count_full_logs().await;
         read.map(|(books, slowest)| (books, recovery, slowest))
     };
@@ -153,7 +154,7 @@ async fn load_and_recover(
 }
 
 /// Whether every operation has ended, is parked, or waits behind a parked operation, and no gateway is stopped.
-async fn is_quiescent(system: &System, callers: &Callers<'_>) -> bool {
+pub(super) async fn is_quiescent(system: &System, callers: &Callers<'_>) -> bool {
     for gateway in &system.gateways {
         if gateway.is_stopped().await {
             return false;
@@ -183,11 +184,12 @@ fn status_of(row: &super::oversight::OperationRow) -> Status {
     }
 }
 
-/// Reads the records of the round. Also returns the time that the slowest operation took.
-async fn read_records(
+/// Reads the records of the round, and compares the events of `told`. Also returns the time of the slowest operation.
+pub(super) async fn read_records(
     system: &System,
     callers: Callers<'_>,
     cards: &[Card],
+    told: &Told,
     rng: &mut Rng,
 ) -> anyhow::Result<(Books, Duration)> {
     let unanswered = system.unanswered().await?;
@@ -197,7 +199,6 @@ async fn read_records(
     callers.read_ends(rng).await?;
     callers.poll_all(rng).await?;
     let rows = read_operations(system, &callers).await?;
-    let ids = callers.ids();
     let ledger = system.fineract.ledger().await?;
     let mut operations = callers.into_accepted();
     for operation in &mut operations {
@@ -222,8 +223,8 @@ async fn read_records(
         ledger,
         unanswered,
         sent_on_hold: system.oversight.sent_on_hold().await?,
-        wrong_events: system.oversight.wrong_events(&ids).await?,
-        wrongly_told: webhooks::wrongly_told(system, &ids).await?,
+        wrong_events: system.oversight.wrong_events(&told.operations).await?,
+        wrongly_told: webhooks::wrongly_told(system, told).await?,
         resources: read_resources(system, &operations).await?,
         operations,
     };
@@ -270,7 +271,7 @@ async fn read_resources(
 }
 
 /// Writes the records of a round with violations into a file.
-async fn save_records(
+pub(super) async fn save_records(
     system: &System,
     round: u32,
     description: &str,

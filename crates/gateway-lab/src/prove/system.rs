@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ use fineract_gateway::tls::http_client;
 use fineract_gateway::{points::Injection, store};
 use private_postgres::Options;
 use sqlx::postgres::PgPoolOptions;
+use tokio::process::Command;
 
 /// The number of keys of the transactions API that the callers use, `key-0` and so on. Each key may be used 300 times a
 /// minute.
@@ -76,11 +77,13 @@ pub(super) struct System {
 }
 
 impl System {
-    /// Starts Postgres and the sandbox. The rounds start the gateways.
+    /// Starts Postgres and the sandbox, and migrates the database, with the program of a release if one is given. The
+    /// rounds start the gateways.
     pub(super) async fn start(
         folder: &Path,
         gateways: usize,
         more_settings: &[(String, String)],
+        release: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let servers = Servers::start(Options {
             durable: false,
@@ -88,7 +91,10 @@ impl System {
         })
         .await?;
         let url = servers.url("postgres").await;
-        store::migrate(&store::connect(&url, 1, None).await?).await?;
+        match release {
+            Some(program) => migrate_with(program, &url).await?,
+            None => store::migrate(&store::connect(&url, 1, None).await?).await?,
+        }
         let pool = PgPoolOptions::new().max_connections(4).connect(&url);
         let pool = pool.await?;
         let http = http_client().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
@@ -248,4 +254,19 @@ impl System {
         }
         self.servers.end().await
     }
+}
+
+/// Migrates a database with the program of a release.
+pub(super) async fn migrate_with(program: &Path, url: &str) -> anyhow::Result<()> {
+    let migrated = Command::new(program)
+        .arg("migrate")
+        .env_clear()
+        .env("DATABASE_URL", url)
+        .current_dir("/")
+        .output()
+        .await
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let errors = String::from_utf8_lossy(&migrated.stderr);
+    ensure!(migrated.status.success(), "{}", errors.trim());
+    Ok(())
 }

@@ -53,14 +53,32 @@ async fn create(
     bail!("no gateway creates an endpoint of webhooks")
 }
 
+/// Of which events the receiver must have been told.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// Of the events of these operations and of the batches with them.
+    pub(super) operations: Vec<OperationId>,
+    /// Those with larger numbers.
+    pub(super) after: i64,
+}
+
+impl Told {
+    /// Of all events of these operations.
+    pub(super) const fn all_of(operations: Vec<OperationId>) -> Self {
+        Self {
+            operations,
+            after: 0,
+        }
+    }
+}
+
 /// Waits until everything is delivered. Returns what the receiver was not told, or not told as it was.
-pub(super) async fn wrongly_told(
-    system: &System,
-    ids: &[OperationId],
-) -> anyhow::Result<Vec<String>> {
+pub(super) async fn wrongly_told(system: &System, told: &Told) -> anyhow::Result<Vec<String>> {
+    let ids = &told.operations;
     system.oversight.end_webhook_leases().await?;
     let left = system.oversight.until_told().await?;
-    let of_round = system.oversight.events(&[], ids).await?;
+    let mut of_round = system.oversight.events(&[], ids).await?;
+    of_round.retain(|event| event.number > told.after);
     let all = system
         .oversight
         .events(&system.receiver.numbers(), ids)

@@ -10,18 +10,20 @@ use self::server::{OF_SERVER, OF_SETTINGS, check_server, check_settings};
 use super::report::Report;
 use crate::{
     store::{
-        DatabaseProblem, Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Standbys,
+        AuditGuard, DatabaseProblem, Diagnosis, LastVerdict, OldestTransaction, Rights,
+        SchemaVersion, Standbys,
     },
     telemetry::chain,
 };
 
 /// The other checks that need a connection.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "database.pooler",
     "database.standbys",
     "database.long_transactions",
     "database.schema",
     "database.rights",
+    "database.audit",
 ];
 
 /// Checks the database. Also returns the last verdicts on keys, if they could be read.
@@ -71,6 +73,7 @@ pub(super) async fn check(
         Ok(rights) => say_rights(&mut report, &rights, is_migrated),
         Err(error) => report.unanswered(&["database.rights"], &error),
     }
+    check_audit(&mut report, &mut database, is_migrated).await;
     let verdicts = if is_migrated {
         database.key_verdicts().await.ok()
     } else {
@@ -206,7 +209,7 @@ fn say_rights(report: &mut Report, rights: &Rights, is_migrated: bool) {
         report.wrong(
             CHECK,
             format!("the role lacks {}", rights.missing.join(", ")),
-            format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} (and EXECUTE ON ALL FUNCTIONS) to the role"),
+            format!("run scripts/database-roles.sql, or GRANT these rights on the tables and functions of the schema {schema} to the role"),
         );
     } else if !is_migrated && !rights.may_create {
         report.wrong(
@@ -221,5 +224,29 @@ fn say_rights(report: &mut Report, rights: &Rights, is_migrated: bool) {
             CHECK,
             "the role may use all tables; another role has to migrate",
         );
+    }
+}
+
+/// Checks whether changes of the audit are refused.
+async fn check_audit(report: &mut Report, database: &mut Diagnosis, is_migrated: bool) {
+    const CHECK: &str = "database.audit";
+    if !is_migrated {
+        return report.not_known(CHECK, "the database is not migrated");
+    }
+    match database.audit_guard().await {
+        Ok(AuditGuard { is_on: false, .. }) => report.wrong(
+            CHECK,
+            "a trigger that refuses changes of the audit is missing or switched off",
+            "ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_is_final, and the same for audit_seal; find out who did it, and run `fineract-gateway audit verify --seal …`",
+        ),
+        Ok(AuditGuard {
+            may_switch_off: Some(true),
+            ..
+        }) => report.fine(
+            CHECK,
+            "changes of the audit are refused; the role could switch that off (scripts/database-roles.sql makes roles that cannot)",
+        ),
+        Ok(_) => report.fine(CHECK, "changes of the audit are refused"),
+        Err(error) => report.unanswered(&[CHECK], &error),
     }
 }

@@ -80,7 +80,7 @@ impl Store {
                              ORDER BY started_at, id
                              LIMIT 1
                                FOR NO KEY UPDATE SKIP LOCKED)
-          RETURNING r.id, r.action, r.options, r.operator, r.request_id, r.address, r.reason",
+          RETURNING r.id, r.action, r.options, r.operator, r.credential_id, r.request_id, r.address, r.reason",
             LEASE_SECONDS,
             claim
         )
@@ -96,6 +96,7 @@ impl Store {
             options: serde_json::from_value(row.options).or(Err(unknown()))?,
             operator: Operator {
                 name: row.operator,
+                credential: row.credential_id,
                 request_id: row.request_id,
                 address: row.address,
                 reason: Some(row.reason),

@@ -47,8 +47,9 @@ impl Store {
             rows.map(|chosen| (chosen.listed.id, chosen.seen)).unzip();
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let inserted = sqlx::query!(
-            "INSERT INTO repair (id, action, filter, options, reason, operator, request_id, address, total)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, cardinality($9::uuid[]))
+            "INSERT INTO repair (id, action, filter, options, reason, operator, request_id, address, credential_id,
+                                 total)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, cardinality($10::uuid[]))
              ON CONFLICT (id) DO NOTHING",
             id,
             new.action.as_str(),
@@ -58,6 +59,7 @@ impl Store {
             operator.name,
             operator.request_id,
             operator.address,
+            operator.credential,
             &ids
         )
         .execute(&mut *transaction)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fineract_gateway::domain::State;
+use fineract_gateway::domain::{OperationId, State};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -78,11 +78,12 @@ impl Oversight {
 
     /// Plants operations as a newer gateway would leave them: complete rows of a type that no gateway of the round
     /// knows. One is due, one has expired, one is parked, and one is the dependent of a failed operation. Returns the
-    /// number of operations of the unknown type.
-    pub(in crate::prove) async fn plant_unknown(&self) -> anyhow::Result<u64> {
+    /// operations of the unknown type in this order.
+    pub(in crate::prove) async fn plant_unknown(&self) -> anyhow::Result<Vec<OperationId>> {
         const ACTION: &str = "plant operations";
         let mut transaction = self.pool.begin().await.context(ACTION)?;
         let lane = |name: &str| format!("client:{PLANTED}{name}");
+        let mut planted = Vec::new();
         for (name, state, has_expired) in [
             ("due", State::Ready, false),
             ("expired", State::Ready, true),
@@ -97,7 +98,7 @@ impl Oversight {
                 state,
                 has_expired,
             };
-            plant(&mut transaction, &row).await?;
+            planted.push(plant(&mut transaction, &row).await?);
         }
         let lane = lane("failing_dependents");
         let failed = Planted {
@@ -115,9 +116,9 @@ impl Oversight {
             state: State::Waiting,
             ..failed
         };
-        plant(&mut transaction, &dependent).await?;
+        planted.push(plant(&mut transaction, &dependent).await?);
         transaction.commit().await.context(ACTION)?;
-        Ok(4)
+        Ok(planted.into_iter().map(OperationId).collect())
     }
 
     /// Removes all planted rows.
