@@ -9,7 +9,7 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use super::{HEALTH, MANY, connect, others_are_served, read_to_end};
+use super::{HEALTH, connect, connect_many, others_are_served, read_to_end};
 use crate::support::{TestGateway, eventually::DEADLINE};
 
 /// A connection that is too slow has 10 seconds, and one more for its end.
@@ -19,7 +19,7 @@ const SLOW: std::ops::Range<u64> = 9..20;
 async fn connections_that_send_nothing_end_and_disturb_nobody(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let started = Instant::now();
-    let silent = join_all((0..MANY).map(|_| connect(gateway.address))).await;
+    let silent = connect_many(gateway.address).await;
     others_are_served(gateway.address).await;
     let ends = join_all(silent.into_iter().map(async |mut stream| {
         assert_eq!(read_to_end(&mut stream).await, "");
@@ -34,8 +34,8 @@ async fn connections_that_send_nothing_end_and_disturb_nobody(pool: PgPool) {
 async fn connections_that_send_a_byte_a_second_end_and_disturb_nobody(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let started = Instant::now();
-    let dripping = join_all((0..MANY).map(async |_| {
-        let mut stream = connect(gateway.address).await;
+    let dripping = connect_many(gateway.address).await;
+    let dripping = join_all(dripping.into_iter().map(async |mut stream| {
         let mut seconds = interval(Duration::from_secs(1));
         for byte in HEALTH.bytes().cycle() {
             seconds.tick().await;

@@ -30,6 +30,15 @@ async fn connect(address: SocketAddr) -> TcpStream {
     stream.expect("the gateway listens")
 }
 
+/// Opens many connections, one after the other, because the queue of new connections is short.
+async fn connect_many(address: SocketAddr) -> Vec<TcpStream> {
+    let mut open = Vec::with_capacity(MANY);
+    for _ in 0..MANY {
+        open.push(connect(address).await);
+    }
+    open
+}
+
 /// Serves the routes of a gateway at another address with these limits, until the test ends.
 async fn serve_with(gateway: &TestGateway, limits: ConnectionLimits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

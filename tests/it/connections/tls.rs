@@ -6,7 +6,6 @@ use std::{
 };
 
 use axum::body::{Body, to_bytes};
-use futures_util::future::join_all;
 use http::{Request, Response, header::HeaderMap};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,7 +16,7 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::task::TaskTracker;
 
-use super::{MANY, connect, read_to_end};
+use super::{connect, connect_many, read_to_end};
 use crate::support::{
     TOKEN,
     authority::{Authority, write},
@@ -186,7 +185,7 @@ async fn a_client_needs_a_certificate_of_the_ca_that_is_named(pool: PgPool) {
 async fn handshakes_that_stop_end_and_delay_nobody(pool: PgPool) {
     let bed = Bed::start(&pool).await;
     let started = Instant::now();
-    let silent = join_all((0..MANY).map(|_| connect(bed.gateway.address))).await;
+    let silent = connect_many(bed.gateway.address).await;
     let get = bed
         .authority
         .client()
