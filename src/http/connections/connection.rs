@@ -1,6 +1,12 @@
 //! Serves one connection, by HTTP/1.1 or HTTP/2.
 
-use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -130,7 +136,7 @@ impl Serving {
             .header_read_timeout(None)
             .max_buf_size(MOST_HEAD_BYTES.into())
             .serve_connection(TokioIo::new(Paced::heads(stream, &pace)), service);
-        self.drive(connection, &pace, reading_on).await;
+        self.drive(pin!(connection), &pace, reading_on).await;
     }
 
     async fn http2(self, stream: TlsStream<TcpStream>, peer: IpAddr) {
@@ -158,7 +164,8 @@ impl Serving {
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .serve_connection(TokioIo::new(Paced::streams(stream, &pace)), service);
-        self.drive(connection, &pace, std::future::pending()).await;
+        self.drive(pin!(connection), &pace, std::future::pending())
+            .await;
     }
 
     /// Answers a request by the router.
@@ -187,14 +194,13 @@ impl Serving {
         async move { requests.track_future(answering).await }
     }
 
-    /// Runs a connection to its end.
+    /// Runs a connection to its end. It is borrowed, because a moved one would be twice in the memory of this future.
     async fn drive<C: GracefulConnection<Error = hyper::Error>>(
         &self,
-        connection: C,
+        mut connection: Pin<&mut C>,
         pace: &Pace,
         reading_on: impl Future<Output = Infallible>,
     ) {
-        let mut connection = pin!(connection);
         let mut reading_on = pin!(reading_on);
         let ending = tokio::select! {
             biased;
