@@ -14,6 +14,10 @@ use super::{
     rules::{self, InvalidValue, Rule},
 };
 
+/// The largest number of fields that a payload may have, so that the time for comparing them with each other is limited. No
+/// operation has half as many.
+const MOST_FIELDS: usize = 100;
+
 /// A problem of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -64,6 +68,11 @@ impl<'a> Fields<'a> {
             fields.payload_problem("wrong_type", "must be a JSON object");
             return fields;
         };
+        if entries.len() > MOST_FIELDS {
+            fields.is_object = false;
+            fields.payload_problem("too_many_fields", "has more than 100 fields");
+            return fields;
+        }
         for (key, value) in entries {
             if fields.get(&key).is_some() {
                 fields.problem(&key, "repeated_field", "must appear only once");
