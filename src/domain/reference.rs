@@ -27,7 +27,7 @@ pub fn comparable_reference(reference: &str) -> String {
 /// Whether a reference in its comparable form is a number, so that others may be written with more zeros at the beginning.
 /// The form that the database knows (`plain_reference`) keeps these zeros.
 pub fn is_number(comparable: &str) -> bool {
-    comparable.bytes().all(|byte| byte.is_ascii_digit())
+    !comparable.is_empty() && comparable.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn without_zeros(text: String) -> String {

@@ -69,7 +69,7 @@ impl Store {
 
     /// The operations with this UTR, which may be written with other blanks, dashes and zeros and in another case. Each form is
     /// looked up for itself, in the order of the index: Postgres knows too little about the forms to choose this index
-    /// for both at once.
+    /// for all at once.
     async fn find_payments(&self, reference: &str) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
             r#"SELECT p.operation_id AS "id!"
@@ -108,6 +108,7 @@ mod tests {
     #[test]
     fn only_numbers_have_forms_with_zeros() {
         assert_eq!(forms("hdfc1"), ["hdfc1"]);
+        assert_eq!(forms(""), [""], "a search for a dash");
         let forms = forms("123456789012345678901");
         assert_eq!(forms, ["123456789012345678901", "0123456789012345678901"]);
     }
