@@ -13,6 +13,7 @@ mod answer;
 pub(crate) mod authority;
 pub(crate) mod caller;
 pub(crate) mod command;
+pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod eventually;
 pub(crate) mod fixtures;
