@@ -16,7 +16,7 @@
 //! | [`points`] | fault points, at which `prove` ends or stops a gateway; empty in every build of the product |
 //! | [`table`] | a strict CSV parser for files that people made |
 //! | [`telemetry`] | the log and the metrics |
-//! | [`tls`] | the TLS implementation of all HTTP clients |
+//! | [`tls`] | TLS of all HTTP clients and of accepted connections |
 //! | [`traces`] | spans of operations, for a collector of traces |
 //! | [`webhooks`] | signs and sends messages to the receivers of callers |
 

@@ -1,15 +1,16 @@
 //! Builds a running gateway from its parts, starts it and shuts it down.
 
 mod heartbeat;
+mod open_files;
 mod parts;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::parts::{api_state, bulk, deployment, notice, retention, settings};
+use self::parts::{api_state, bulk, deployment, door, notice, retention, settings};
 use crate::{
     config::Config,
     fineract::{Fineract, Permits, SetupError},
@@ -91,7 +92,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let pool = store::connect(url, POOL_SIZE, Some(store::STATEMENT_TIMEOUT)).await?;
     store::require_migrated(&pool).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
-    let (listener, address) = listen(config.http.listen).await?;
+    let (listener, address) = listen(config.http.listen)?;
     let gateway = Gateway::idle(address, config);
     let notifier = CompletionNotifier::start(&pool, &gateway.writers, &gateway.ending);
     let fails_dependents = operations::fails_dependents_unsent;
@@ -135,7 +136,11 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         gateway.run_for_callers(&store, &state);
     }
     gateway.run_heartbeat(config, &store, runner.clone());
-    gateway.run(http::serve(listener, state, gateway.stopping.clone()));
+    if let Some(tls) = &config.http.tls {
+        gateway.run_in_background(tls.clone().follow_files());
+    }
+    let door = door(&config.http, listener);
+    gateway.run(http::serve(door, state, gateway.stopping.clone()));
     if let Some(runner) = runner {
         gateway.run_worker(runner, store);
     }
@@ -160,9 +165,20 @@ async fn warn_at_start(config: &Config, store: &Store) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+/// How many new connections the kernel keeps until the gateway accepts them. Of more, the clients wait a second or longer.
+const NEW_CONNECTIONS: u32 = 4096;
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(failed)?;
+    // As `TcpListener::bind` does it.
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    let listener = socket.listen(NEW_CONNECTIONS).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
+use super::open_files;
 use crate::{
-    config::{Config, NamedSecret},
+    config::{self, Config, NamedSecret},
     domain::decision::Patience,
     fineract::{Fineract, Permits},
     http::{
-        ApiState, Balances, Budgets, Bulk, BulkClients, Credentials, Page, Streams, Tokens,
-        WrongSecrets,
+        ApiState, Balances, Budgets, Bulk, BulkClients, ConnectionLimits, Credentials, Door, Page,
+        Streams, Tokens, WrongSecrets,
     },
     operations::Deployment,
     store::{RetentionSettings, Store},
@@ -28,6 +29,18 @@ pub(super) fn notice(config: &Config) -> Duration {
         MAX_NOTICE.min(config.worker.shutdown_grace / 10)
     } else {
         Duration::ZERO
+    }
+}
+
+/// Where callers connect.
+pub(super) fn door(settings: &config::Http, listener: TcpListener) -> Door {
+    Door {
+        listener,
+        limits: ConnectionLimits {
+            in_all: open_files::room_for(settings.max_connections),
+            per_address: settings.max_connections_per_address,
+        },
+        tls: settings.tls.clone(),
     }
 }
 

@@ -5,22 +5,23 @@
 
 mod credentials;
 mod digests;
+mod http;
 mod log;
 mod partial;
 mod reader;
 mod retention;
+mod tls;
 mod traces;
 mod values;
 mod webhooks;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use chrono_tz::Tz;
-use reqwest::{Certificate, Url, header::HeaderName};
+use reqwest::{Certificate, Identity, Url, header::HeaderName};
 use secrecy::SecretString;
 
 pub use self::credentials::{BulkClient, NamedSecret};
+pub use self::http::Http;
 pub use self::log::Log;
 use self::reader::Reader;
 pub use self::reader::{ConfigProblem, ConfigProblems};
@@ -58,31 +59,6 @@ pub struct Config {
     pub traces: Option<Traces>,
 }
 
-/// The gateway's own HTTP interface.
-#[derive(Debug, Clone)]
-pub struct Http {
-    /// `HTTP_LISTEN`: the address and port; a worker serves only health and metrics there (`127.0.0.1:8080`).
-    pub listen: SocketAddr,
-    /// `HTTP_BASE_PATH`: the prefixes of every route, without a trailing slash (none).
-    pub base_paths: Vec<String>,
-    /// `INTERNAL_TOKENS`: the tokens of the callers that use operate and track, sent in `X-Internal-Token` (empty).
-    pub internal_tokens: Vec<NamedSecret>,
-    /// `OPS_TOKENS`: the operators' tokens, sent in `X-Internal-Token` (empty).
-    pub ops_tokens: Vec<NamedSecret>,
-    /// `API_KEYS`: the keys for transactions, sent as `Authorization: Token …` (empty).
-    pub api_keys: Vec<NamedSecret>,
-    /// `BULK_CLIENTS`: the credentials for the bulk API, sent in four headers (empty).
-    pub bulk_clients: Vec<BulkClient>,
-    /// `BULK_MAX_ROWS`: the largest number of rows in one batch (10000).
-    pub bulk_max_rows: usize,
-    /// `ADMISSION_MAX_WAITING`: the largest backlog; beyond it, new operations are refused with 429 (1000000).
-    pub admission_max_waiting: i64,
-    /// `OPS_TIME_ZONE`: the time zone of the operators' page in a browser without JavaScript (`UTC`).
-    pub ops_time_zone: Tz,
-    /// `CURRENCY`: the currency of a transaction until the loan's currency is known (`INR`).
-    pub currency: String,
-}
-
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -110,6 +86,9 @@ pub struct Fineract {
     pub password: SecretString,
     /// `FINERACT_CA_FILE`: the certificates of a private CA, from a PEM file (the system's roots).
     pub certificates: Vec<Certificate>,
+    /// `FINERACT_CLIENT_CERT_FILE` and `FINERACT_CLIENT_KEY_FILE`: the certificate that the gateway shows to Fineract,
+    /// and its private key, from PEM files (none).
+    pub identity: Option<Identity>,
     /// `FINERACT_TIMEOUT_SECONDS`: the longest duration of one call (30).
     pub timeout: Duration,
     /// `FINERACT_MAX_IN_FLIGHT`: the largest number of calls of this process at the same time (32).
@@ -190,34 +169,6 @@ impl Config {
     }
 }
 
-impl Http {
-    fn read(reader: &mut Reader<'_>) -> Self {
-        let http = Self {
-            listen: reader
-                .parsed(
-                    "HTTP_LISTEN",
-                    "an IP address with a port, such as 0.0.0.0:8080",
-                )
-                .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
-            base_paths: values::base_paths(reader, "HTTP_BASE_PATH"),
-            internal_tokens: credentials::named_secrets(reader, "INTERNAL_TOKENS"),
-            ops_tokens: credentials::named_secrets(reader, "OPS_TOKENS"),
-            api_keys: credentials::named_secrets(reader, "API_KEYS"),
-            bulk_clients: credentials::bulk_clients(reader, "BULK_CLIENTS"),
-            bulk_max_rows: reader.number("BULK_MAX_ROWS", 10_000, 1..=1_000_000),
-            admission_max_waiting: reader.number("ADMISSION_MAX_WAITING", 1_000_000, 1..=i64::MAX),
-            ops_time_zone: values::time_zone(reader, "OPS_TIME_ZONE"),
-            currency: values::currency(reader, "CURRENCY", "INR"),
-        };
-        if credentials::share_a_secret(&http.internal_tokens, &http.ops_tokens) {
-            let problem =
-                "contains a secret of INTERNAL_TOKENS: a token must be in only one of them";
-            reader.problem("OPS_TOKENS", problem);
-        }
-        http
-    }
-}
-
 impl Database {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let events_kept_for = reader.days("EVENTS_KEEP_DAYS", 30, 1);
@@ -242,6 +193,7 @@ impl Fineract {
         let idempotency_header =
             values::key_header(reader, "FINERACT_IDEMPOTENCY_HEADER", "Idempotency-Key");
         let certificates = values::certificates(reader, "FINERACT_CA_FILE");
+        let identity = tls::identity(reader, url.as_ref());
         let timeout = reader.seconds("FINERACT_TIMEOUT_SECONDS", 30, 1..=3_600);
         let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
         let loan_create_per_lender =
@@ -260,6 +212,7 @@ impl Fineract {
             user: user?,
             password: password?,
             certificates,
+            identity,
             timeout,
             max_in_flight,
             single_process,

@@ -51,7 +51,7 @@ pub use operation_type::OperationType;
 pub use outcome::{End, Outcome};
 pub use owner::Owner;
 pub use raw_body::untouched;
-pub use reference::{comparable_reference, is_invisible};
+pub use reference::{comparable_reference, is_invisible, is_number};
 pub use referent::{Referent, ReferentKind};
 pub use request::{IdempotencyKey, Method, Request, ResourceId};
 pub use resolution::Resolution;

@@ -24,8 +24,14 @@ pub fn comparable_reference(reference: &str) -> String {
     }
 }
 
+/// Whether a reference in its comparable form is a number, so that others may be written with more zeros at the beginning.
+/// The form that the database knows (`plain_reference`) keeps these zeros.
+pub fn is_number(comparable: &str) -> bool {
+    !comparable.is_empty() && comparable.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn without_zeros(text: String) -> String {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) && text.starts_with('0') {
+    if is_number(&text) && text.starts_with('0') {
         let digits = text.trim_start_matches('0');
         // A reference that consists only of zeros keeps one zero, so that it is not empty.
         return if digits.is_empty() { "0" } else { digits }.to_owned();

@@ -76,6 +76,9 @@ impl Fineract {
         if !settings.certificates.is_empty() {
             builder = builder.tls_certs_merge(settings.certificates.iter().cloned());
         }
+        if let Some(identity) = &settings.identity {
+            builder = builder.identity(identity.clone());
+        }
         Ok(Self {
             http: builder.build().map_err(SetupError::Client)?,
             base: settings.url.as_str().trim_end_matches('/').into(),
@@ -251,6 +254,9 @@ pub(super) async fn answer_of(response: reqwest::Response) -> Result<Answer, Fai
 }
 
 pub(super) fn failure(error: &reqwest::Error) -> Failure {
+    if let Some(reason) = tls::cause_of(error) {
+        tracing::warn!(%reason, "TLS with Fineract fails");
+    }
     if error.is_connect() || error.is_builder() {
         Failure::NotConnected
     } else if error.is_timeout() {

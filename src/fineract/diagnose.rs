@@ -1,10 +1,6 @@
 //! Reads, for the command `doctor`, what Fineract shows about itself and about the gateway's user. Sends no command.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    error::Error,
-    io,
-};
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use reqwest::header::DATE;
@@ -20,6 +16,7 @@ use super::{
 use crate::{
     domain::{Answer, Failure, Method, decision::Audited},
     telemetry::chain,
+    tls,
 };
 
 /// The first answer of Fineract, to a read of the payment types.
@@ -135,7 +132,7 @@ impl Fineract {
 fn contact_failure(error: reqwest::Error) -> ContactFailure {
     let error = error.without_url();
     let text = || chain(&error).to_string();
-    if is_of_tls(&error) {
+    if tls::cause_of(&error).is_some() {
         ContactFailure::Tls(text())
     } else if error.is_timeout() && !error.is_connect() {
         ContactFailure::TimedOut
@@ -144,20 +141,4 @@ fn contact_failure(error: reqwest::Error) -> ContactFailure {
     } else {
         ContactFailure::Closed
     }
-}
-
-/// Whether one of the causes of an error is an error of TLS.
-fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        // `io::Error` shows the error inside it only by `get_ref`.
-        cause = match error.downcast_ref::<io::Error>() {
-            Some(outer) => outer.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    false
 }

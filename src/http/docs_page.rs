@@ -1,10 +1,14 @@
 //! `/docs`: a page that shows the OpenAPI document, and with which a person tries the API. It is Swagger UI, whose
 //! files are in the binary, so it works without any network but the gateway's own.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{OriginalUri, Path, Request},
     http::{
         HeaderValue, StatusCode,
@@ -51,7 +55,12 @@ async fn send_file(Path(name): Path<String>) -> Result<Response, ApiError> {
     match utoipa_swagger_ui::serve(&name, Arc::clone(&CONFIG)) {
         Ok(Some(file)) => {
             let kind = [(CONTENT_TYPE, file.content_type)];
-            Ok((kind, file.bytes.into_owned()).into_response())
+            // The largest has 1.5 MB, so callers who do not read their answers must not each hold a copy.
+            let bytes = match file.bytes {
+                Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+                Cow::Owned(made) => made.into(),
+            };
+            Ok((kind, bytes).into_response())
         }
         Ok(None) => Err(ApiError::UnknownRoute),
         Err(error) => {

@@ -7,8 +7,10 @@
 mod access;
 mod api_error;
 mod body;
+mod body_too_slow;
 mod bulk;
 mod callers_trace;
+mod connections;
 #[cfg(feature = "docs-ui")]
 mod docs_page;
 mod envelope;
@@ -24,6 +26,7 @@ mod keys;
 mod location;
 mod metrics;
 mod need;
+mod network;
 mod observe;
 mod openapi;
 mod operate;
@@ -34,13 +37,11 @@ mod prefer;
 mod problem;
 mod route_table;
 mod routes;
-mod serve;
 mod state;
 mod tokens;
 mod track;
 mod track_many;
 mod transactions;
-mod unread;
 mod webhooks;
 
 use std::sync::Arc;
@@ -53,7 +54,6 @@ use axum::{
     middleware::from_fn,
 };
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::{
@@ -64,6 +64,7 @@ use tower_http::{
 pub use self::{
     access::{Credentials, WrongSecrets},
     bulk::{Balances, Bulk, BulkClients},
+    connections::{ConnectionLimits, Door},
     events::Streams,
     keys::{KeyBody, KeyRequest},
     operators::run_repairs,
@@ -84,9 +85,9 @@ use self::{
 };
 use crate::{domain::Scope, operations::Deployment};
 
-/// Serves every route until `stop` is cancelled. Then it finishes the requests that are in progress, and returns.
-pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
-    serve::serve_connections(listener, router(state), stop).await;
+/// Serves every route at the door until `stop` is cancelled. Then it finishes the requests that are in progress, and returns.
+pub async fn serve(door: Door, state: ApiState, stop: CancellationToken) {
+    connections::serve_connections(door, router(state), stop).await;
 }
 
 /// Builds the router. Every route except `/metrics` exists without a prefix and under each base path, because a proxy

@@ -12,6 +12,8 @@ use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The scheme that the browser uses, as proxies tell it. The gateway itself sets it for its own connections with TLS.
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The address from which the connection of a request comes. Behind a proxy, this is the address of the proxy.

@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn too_many_fields_are_one_problem() {
+        let problems = |fields: usize| {
+            let repeated = "\"b\":0,".repeat(fields - 1);
+            problems::<ClientUpdate>(&format!("{{{repeated}\"a\":0}}"))
+        };
+        assert_eq!(problems(101), ["/data too_many_fields"]);
+        assert!(problems(100).len() > 98);
+    }
+
+    #[test]
     fn the_body_is_one_that_fineract_counts_as_a_change() {
         let end = r#","locale":"en","dateFormat":"dd MMMM yyyy"}"#;
         for (change, sent) in [

@@ -14,6 +14,10 @@ use super::{
     rules::{self, InvalidValue, Rule},
 };
 
+/// The largest number of fields that a payload may have, so that the time for comparing them with each other is limited. No
+/// operation has half as many.
+const MOST_FIELDS: usize = 100;
+
 /// A problem of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -40,7 +44,8 @@ pub(super) struct Fields<'a> {
     /// The deployment, for rules that depend on it.
     pub(super) deployment: &'a Deployment,
     entries: Vec<(String, &'a RawValue)>,
-    is_object: bool,
+    /// Whether the payload was split into its entries.
+    was_read: bool,
     known: PayloadFields,
     problems: Vec<Problem>,
     is_new: bool,
@@ -55,15 +60,21 @@ impl<'a> Fields<'a> {
             is_new,
             deployment,
             entries: Vec::new(),
-            is_object: true,
+            was_read: true,
             known: PayloadFields::default(),
             problems: Vec::new(),
         };
         let Ok(Entries(entries)) = serde_json::from_str(payload.get()) else {
-            fields.is_object = false;
+            fields.was_read = false;
             fields.payload_problem("wrong_type", "must be a JSON object");
             return fields;
         };
+        if entries.len() > MOST_FIELDS {
+            fields.was_read = false;
+            let message = format!("has more than {MOST_FIELDS} fields");
+            fields.payload_problem("too_many_fields", &message);
+            return fields;
+        }
         for (key, value) in entries {
             if fields.get(&key).is_some() {
                 fields.problem(&key, "repeated_field", "must appear only once");
@@ -83,7 +94,7 @@ impl<'a> Fields<'a> {
         self.know(key, true, rule.kind);
         let value = self.read(key, rule);
         let missing = matches!(self.get(key).map(RawValue::get), None | Some("null"));
-        if missing && self.is_object {
+        if missing && self.was_read {
             self.problem(key, "required", "is required");
         }
         value
@@ -172,7 +183,7 @@ impl<'a> Fields<'a> {
     pub(super) fn needs_one_of(&mut self, keys: &[&'static str]) {
         self.known.one_of = keys.to_vec();
         let named = |key: &&str| self.get(key).is_some_and(|value| value.get() != "null");
-        if self.is_object && !keys.iter().any(named) {
+        if self.was_read && !keys.iter().any(named) {
             self.payload_problem(
                 "nothing_to_change",
                 "must name at least one field to change",

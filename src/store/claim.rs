@@ -20,7 +20,7 @@ use super::{
     patience::{self, WithTimeout},
 };
 use crate::{
-    domain::{OperationId, OperationType, comparable_reference},
+    domain::{OperationId, OperationType, comparable_reference, is_number},
     telemetry::chain,
 };
 
@@ -217,7 +217,8 @@ impl Store {
                      FROM payload p
                      JOIN operation o ON o.id = p.operation_id
                     WHERE p.lane = $1 AND p.reference IS NOT NULL
-                      AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
+                      AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL
+                           OR $4 AND plain_reference(p.reference) LIKE '0%')
                       AND o.state <> 'failed'
                     UNION ALL
                    -- Archived operations, also those whose rows are gone.
@@ -230,6 +231,7 @@ impl Store {
             claimed.lane_entries.lane,
             comparable,
             claimed.lane_entries.position,
+            is_number(&comparable),
         )
         .fetch_all(&self.pool)
         .or_fail_to("look for an earlier use of a reference")

@@ -96,6 +96,7 @@ fn describe_counters() {
 }
 
 fn describe_gauges() {
+    describe_connections();
     describe_gauge!("gateway_backlog", "Operations that have not ended.");
     describe_gauge!(
         "gateway_parked",
@@ -152,6 +153,22 @@ fn describe_gauges() {
     describe_gauge!(
         "gateway_oldest_unwritten_answer_seconds",
         "Age of the oldest unwritten answer."
+    );
+}
+
+fn describe_connections() {
+    describe_gauge!("gateway_connections", "Open connections of callers.");
+    describe_counter!(
+        "gateway_connections_refused_total",
+        "Connections that were closed without an answer, by reason: in_all and per_address (too many), tls (no valid handshake in time), slow_head (the head of a request took too long)."
+    );
+    describe_gauge!(
+        "gateway_tls_certificate_end_timestamp_seconds",
+        "When the certificate of TLS_CERT_FILE, or the first one of its chain, ends, in seconds since 1970."
+    );
+    describe_gauge!(
+        "gateway_tls_files_refused",
+        "1 while the TLS files have changed but cannot be used, so that the old certificate stays in use."
     );
 }
 

@@ -56,7 +56,10 @@ impl Recorder {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.expose_secret().to_owned()));
-        let mut client = tls::blocking_http_client().timeout(settings.timeout);
+        let mut client = tls::blocking_http_client()
+            // A redirect could send the headers, which may be secrets, to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(settings.timeout);
         if !settings.certificates.is_empty() {
             client = client.tls_certs_merge(settings.certificates.iter().cloned());
         }

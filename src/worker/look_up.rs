@@ -8,8 +8,8 @@ use super::{
     outcome::{database_away, park, same_key_or_park},
 };
 use crate::{
-    domain::{Facts, Lane, Outcome, Reads, ReferentKind},
-    fineract::{ReadFailure, Shown},
+    domain::{Facts, Outcome, Reads, ReferentKind},
+    fineract::ReadFailure,
     store::Claimed,
     telemetry::metrics::count_alarm,
 };
@@ -19,28 +19,6 @@ pub(super) const NUMBER_MEANS_ANOTHER: &str = "number_means_another";
 
 /// Reason code of an operation that waits because the object behind a number could not be read.
 const UNREAD: &str = "number_unread";
-
-/// Reads what an operation needs. If Fineract answers 404 to an external id, the back office may have changed the
-/// external id. If an operator has confirmed the change, the gateway then reads the client or loan by the number
-/// that is known for its lane.
-pub(super) async fn look_up_by_any_name(
-    deps: &Deps,
-    case: Case<'_>,
-    reads: Reads,
-) -> Result<Result<Facts, ReadFailure>, Outcome> {
-    let read = look_up(deps, case, reads.clone(), false).await?;
-    let Err(ReadFailure::Refused(answer)) = &read else {
-        return Ok(read);
-    };
-    if answer.status != 404 {
-        return Ok(read);
-    }
-    let reads_by_number = read_renamed_by_number(deps, case, reads.clone()).await?;
-    if reads_by_number == reads {
-        return Ok(read);
-    }
-    look_up(deps, case, reads_by_number, false).await
-}
 
 /// Reads what an operation needs. If a command was already sent to a client or loan, the gateway reads this client or
 /// loan by its number, and checks that the number still refers to the same client or loan. If `absent_is_a_finding` is
@@ -105,38 +83,4 @@ pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
         "a number in the command refers to another object in Fineract now; the operation is parked"
     );
     park(NUMBER_MEANS_ANOTHER)
-}
-
-/// If the lane's client or loan has another external id now, adds the number of this client or loan to `reads`, so
-/// that it is read by its number. `Err`: no operator has confirmed that the renamed client or loan is still the same,
-/// or Fineract or the database could not be read.
-async fn read_renamed_by_number(
-    deps: &Deps,
-    case: Case<'_>,
-    mut reads: Reads,
-) -> Result<Reads, Outcome> {
-    let claimed = case.claimed;
-    for (lane, number) in claimed.known_numbers() {
-        let (kind, read_by) = match lane.split_once(':') {
-            Some(("client", _)) => (ReferentKind::Client, &mut reads.client_id),
-            Some(("loan", _)) => (ReferentKind::Loan, &mut reads.loan_id),
-            Some(_) | None => continue,
-        };
-        check_books_before_absence(deps, claimed, true).await?;
-        let shown = deps.fineract.shown_under(kind, number, None).await;
-        let shown = shown.map_err(|failure| number_unread(deps, claimed, &failure))?;
-        let name = match &shown {
-            Shown::Nothing => continue,
-            Shown::Named(name) => name.as_deref(),
-        };
-        if name.is_some_and(|name| Lane::is_named(lane, name)) {
-            continue;
-        }
-        let is_expected = is_expected(deps, &ExpectedReferent::InLane(lane), number, name).await;
-        if !is_expected.map_err(|error| database_away(claimed, &error))? {
-            return Err(number_means_another(claimed));
-        }
-        *read_by = Some(number);
-    }
-    Ok(reads)
 }

@@ -50,6 +50,7 @@ mod late;
 mod learn;
 mod leases;
 mod look_up;
+mod look_up_by_any_name;
 mod operation;
 mod outcome;
 mod prepare;

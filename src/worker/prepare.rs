@@ -8,7 +8,7 @@ use super::{
     evidence::find_effect,
     keys::Trust,
     late::wait_for_late_commands,
-    look_up::look_up_by_any_name,
+    look_up_by_any_name::look_up_by_any_name,
     outcome::{database_away, refused_unsent, same_key_or_park},
     read_failed::read_failed,
     referents::require_same_referents,

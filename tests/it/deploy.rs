@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
+    authority::{Authority, write},
+    command::TemporaryFolder,
     eventually::{eventually, eventually_ok},
     fixtures::{client, loan},
     system::System,
@@ -45,6 +47,15 @@ async fn dashboards_and_rules_name_only_what_metrics_give(pool: PgPool) {
     })
     .await;
     gateway.shut_down().await;
+    // Some metrics are those of a gateway with TLS.
+    let folder = TemporaryFolder::new();
+    let issued = Authority::new().issue(2040);
+    system.set("TLS_CERT_FILE", &write(&folder, "c", &issued.certificate));
+    system.set("TLS_KEY_FILE", &write(&folder, "k", &issued.key));
+    system.gateway().await.shut_down().await;
+    for name in ["TLS_CERT_FILE", "TLS_KEY_FILE"] {
+        system.set(name, "");
+    }
     // Then nobody answers at the address of Fineract. The metrics of both gateways are in one recorder.
     system.set("FINERACT_URL", "http://127.0.0.1:1/api/v1");
     let gateway = system.gateway().await;

@@ -17,6 +17,7 @@ mod bulk;
 mod claims_on_accept;
 mod cli_caller;
 mod config;
+mod connections;
 mod crowd;
 mod dead_connections;
 mod dependency_failure;

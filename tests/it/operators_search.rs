@@ -166,6 +166,20 @@ async fn q_finds_ids_external_ids_and_payments(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_number_is_found_with_more_and_with_fewer_zeros(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let operator = Operator::of(gateway.address);
+    let mut body = loan_disburse("L-1");
+    body["data"]["utr_payment_id"] = json!("0012-34");
+    let expected = [gateway.accept(&body).await];
+    for q in ["1234", "01234", "001234", "000 1234"] {
+        let found = found(&operator, &format!("q={q}")).await;
+        assert_eq!(found, expected, "{q}");
+    }
+    assert!(found(&operator, "q=12340").await.is_empty());
+}
+
+#[sqlx::test]
 async fn a_page_that_no_index_serves_is_refused_with_what_to_add(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let operator = Operator::of(gateway.address);

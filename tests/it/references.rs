@@ -26,12 +26,17 @@ async fn the_same_reference_is_the_same_however_it_is_typed(pool: PgPool) {
     assert_eq!(first["status"], "success", "{first}");
     let composed = repay(&gateway, "\u{c9}-1").await;
     assert_eq!(composed["status"], "success", "{composed}");
+    let number = repay(&gateway, "000-427").await;
+    assert_eq!(number["status"], "success", "{number}");
 
     for (again, used_by) in [
         ("hdfc001", &first),
         ("HDFC\u{2013}001", &first),
         ("ＨＤＦＣ００１", &first),
         ("e\u{301}1", &composed),
+        ("000427", &number),
+        ("427", &number),
+        ("0427", &number),
     ] {
         let end = repay(&gateway, again).await;
         let used_by = used_by["tracking_id"].as_str().unwrap();

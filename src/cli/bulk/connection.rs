@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::{Client, Url};
+use reqwest::{Client, Url, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -137,6 +137,8 @@ impl Connection {
     pub fn new(caller: Caller) -> anyhow::Result<Self> {
         let http = tls::http_client()
             .timeout(Duration::from_mins(3))
+            // A redirect could send the secret and the batch to another host.
+            .redirect(redirect::Policy::none())
             .no_proxy()
             .build()
             .context("cannot create the HTTP client")?;

@@ -99,7 +99,7 @@ fn say_failure(report: &mut Report, failure: ContactFailure) {
             report.wrong(
                 TLS,
                 reason,
-                "name the CA of Fineract's certificate in FINERACT_CA_FILE, and use in FINERACT_URL a host name of the certificate",
+                "name the CA of Fineract's certificate in FINERACT_CA_FILE, and use in FINERACT_URL a host name of the certificate; if Fineract demands a certificate of the gateway, name it in FINERACT_CLIENT_CERT_FILE",
             );
             return;
         }

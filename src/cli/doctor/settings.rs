@@ -9,10 +9,14 @@ use crate::{
     cli::settings,
     config::{Config, ConfigProblems, Fineract, Http, Operations},
     domain::Scope,
+    tls::ServerTls,
 };
 
 /// The length from which a secret counts as long enough, in characters. 16 random letters and digits cannot be guessed.
 const LONG_ENOUGH: usize = 16;
+
+/// For how many days the certificate must still be valid.
+const ENOUGH_DAYS: u64 = 14;
 
 /// What the other checks need of the settings, as far as it is valid.
 #[derive(Debug, Default)]
@@ -42,6 +46,7 @@ pub(super) fn check(report: &mut Report) -> Settings {
         Ok(config) => {
             report.fine("settings", "all settings are valid");
             check_secrets(report, &config.http);
+            check_certificate(report, config.http.tls.as_ref());
             check_scopes(report, &config.http);
             let operations = config.operations;
             return Settings {
@@ -64,6 +69,26 @@ pub(super) fn check(report: &mut Report) -> Settings {
         database: database.map(|database| database.url),
         fineract: Config::read_fineract(&variables).ok(),
         without_fineract: "the settings of Fineract are not valid".to_owned(),
+    }
+}
+
+/// Checks how long the certificate of the gateway is still valid.
+fn check_certificate(report: &mut Report, tls: Option<&ServerTls>) {
+    const CHECK: &str = "settings.certificate";
+    let Some(tls) = tls else {
+        return report.fine(
+            CHECK,
+            "not used; a proxy with TLS must stand before the gateway",
+        );
+    };
+    let days = tls.valid_for().as_secs() / 86_400;
+    let finding = format!("the certificate of TLS_CERT_FILE is valid for {days} more days");
+    if days >= ENOUGH_DAYS {
+        report.fine(CHECK, finding);
+    } else {
+        let action =
+            "replace the files of TLS_CERT_FILE and TLS_KEY_FILE; running gateways notice it";
+        report.wrong(CHECK, finding, action);
     }
 }
 

@@ -1,9 +1,6 @@
 //! Reads an upload while it arrives, row by row. The file is never in memory as a whole.
 
-use std::{
-    io::{self, Cursor, Read},
-    time::Duration,
-};
+use std::io::{self, Cursor, Read};
 
 use axum::{
     body::{Body, Bytes},
@@ -12,19 +9,19 @@ use axum::{
 use futures_util::StreamExt as _;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
 use crate::{
-    http::{api_error::ApiError, body::UPLOAD_LIMIT, json_value::RowsDigest},
+    http::{
+        api_error::ApiError,
+        body::{UPLOAD_LIMIT, unreadable},
+        json_value::RowsDigest,
+    },
     store::BodyDigest,
     table::without_byte_order_mark,
 };
 
-/// The longest time between two pieces of an upload.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest time that a whole upload may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_mins(2);
 /// How many pieces of the body may wait for the reader.
 const PIECES: usize = 8;
 
@@ -76,10 +73,10 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
         let read = read_rows(without_mark(pieces), format, &mut rows);
         (read, rows)
     });
-    let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
+    let passed_on = pass_on(body, sender).await;
     let (read, rows) = reading.await.or(Err(ApiError::Panicked))?;
     // A body that was cut off may look complete to `read_rows`, so an error of the transfer takes precedence.
-    let bytes = passed_on.or(Err(ApiError::BodyTooSlow))??;
+    let bytes = passed_on?;
     let (around, value) = read?;
     Ok(Upload {
         around,
@@ -98,8 +95,8 @@ pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, BulkError> {
         }
         whole
     };
-    let (passed_on, whole) = tokio::join!(timeout(BODY_TIMEOUT, pass_on(body, sender)), gathering);
-    passed_on.or(Err(ApiError::BodyTooSlow))??;
+    let (passed_on, whole) = tokio::join!(pass_on(body, sender), gathering);
+    passed_on?;
     Ok(whole)
 }
 
@@ -109,11 +106,8 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Bu
     let mut stream = body.into_data_stream();
     let mut digest = Sha256::new();
     let mut size = 0;
-    while let Some(piece) = timeout(PIECE_TIMEOUT, stream.next())
-        .await
-        .or(Err(ApiError::BodyTooSlow))?
-    {
-        let piece = piece.map_err(|error| ApiError::UnreadableBody(error.into()))?;
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| unreadable(error.into()))?;
         size += piece.len();
         if size > UPLOAD_LIMIT {
             return Err(BulkError::UploadTooLarge);

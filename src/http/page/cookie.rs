@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use crate::store::Digest;
+use crate::{http::observe::X_FORWARDED_PROTO, store::Digest};
 
 /// The name of the cookie where it is sent only over TLS. The prefix makes browsers bind the cookie to this host.
 const NAME: &str = "__Host-ops";
@@ -122,7 +122,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     digits.collect()
 }
 
-/// Whether the browser uses this gateway at a loopback address. A proxy on the same machine may call the gateway there
+/// Whether the browser uses this gateway at a loopback address, without TLS. A proxy on the same machine may call the gateway there
 /// too, but the `Origin` of a form still names the address that the browser uses.
 fn is_on_loopback(headers: &HeaderMap) -> bool {
     let host_of = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -139,7 +139,10 @@ fn is_on_loopback(headers: &HeaderMap) -> bool {
     };
     let origin = host_of(ORIGIN)
         .is_none_or(|origin| origin.strip_prefix("http://").is_some_and(is_loopback));
-    origin && host_of(HOST).is_some_and(is_loopback)
+    let is_encrypted = headers
+        .get(X_FORWARDED_PROTO)
+        .is_some_and(|scheme| scheme == "https");
+    !is_encrypted && origin && host_of(HOST).is_some_and(is_loopback)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use sqlx::PgPool;
 
 use super::{Findings, doctor, healthy};
-use crate::support::command::run;
+use crate::support::{
+    authority::{Authority, write},
+    command::{TemporaryFolder, run},
+};
 
 #[tokio::test]
 async fn every_wrong_setting_is_reported() {
@@ -90,6 +93,17 @@ async fn short_secrets_are_named_and_not_shown(pool: PgPool) {
     findings.assert_wrong(&["settings.secrets"], said);
     let text = findings.text("settings.secrets");
     assert!(!text.contains("hush") && !text.contains("12345"), "{text}");
+}
+
+#[sqlx::test]
+async fn a_certificate_that_ends_soon_is_reported(pool: PgPool) {
+    let mut system = healthy(&pool).await;
+    let folder = TemporaryFolder::new();
+    let ended = Authority::new().issue(2020);
+    system.set("TLS_CERT_FILE", &write(&folder, "c", &ended.certificate));
+    system.set("TLS_KEY_FILE", &write(&folder, "k", &ended.key));
+    let findings = doctor(&[], &system).await;
+    findings.assert_wrong(&["settings.certificate"], "valid for 0 more days");
 }
 
 #[sqlx::test]

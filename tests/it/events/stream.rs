@@ -1,7 +1,5 @@
 //! `GET /fineract/events`: the operators' stream.
 
-use std::time::{Duration, Instant};
-
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -99,11 +97,9 @@ async fn events_come_as_they_happen_and_after_the_last_one(pool: PgPool) {
 async fn a_stream_ends_when_the_gateway_drains(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let mut stream = Stream::open(&gateway, None).await;
-    let started = Instant::now();
     gateway.draining.cancel();
     assert_eq!(stream.next().await.unwrap(), ": the gateway shuts down");
     assert_eq!(stream.next().await, None);
-    assert!(started.elapsed() < Duration::from_secs(1));
 }
 
 #[sqlx::test]

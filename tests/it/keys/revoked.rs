@@ -15,6 +15,7 @@ use tokio::{
 use super::{Key, refusals, revoke};
 use crate::support::{
     Answer, TestGateway,
+    credentials::until_known,
     eventually::eventually,
     fixtures::{client_create, client_update},
 };
@@ -37,10 +38,7 @@ async fn two_gateways_hear_of_a_change_within_a_second(pool: PgPool) {
     let created = Instant::now();
     let events = "/events";
     assert_eq!(key.get(first, events).await.status, 200);
-    eventually("the second gateway knows the key", async || {
-        key.get(second, events).await.status == 200
-    })
-    .await;
+    until_known(second.address, &key.secret).await;
     assert!(
         created.elapsed() < SECOND + ARRIVED,
         "{:?}",
@@ -74,10 +72,7 @@ async fn a_long_poll_ends_with_401_when_its_key_is_revoked(pool: PgPool) {
     let [first, second] = &gateways;
     let key = Key::token(first, "acme").await;
     let id = key.accept(first, &client_create("C-1")).await;
-    eventually("the second gateway knows the key", async || {
-        key.get(second, "/events").await.status == 200
-    })
-    .await;
+    until_known(second.address, &key.secret).await;
     let track = format!("/fineract/track/{id}");
     let polls = || async {
         let polls = [first, second].map(|gateway| {

@@ -9,6 +9,7 @@ mod forgotten;
 mod honoured;
 mod keys;
 mod on_hold;
+mod other_external_id;
 mod parking;
 mod payments;
 mod stuck;

@@ -9,7 +9,7 @@ use crate::{
     audit::sealed,
     retention::age,
     support::{
-        Answer, OPS_TOKEN, TOKEN, caller::Caller, command::run, eventually::eventually,
+        Answer, OPS_TOKEN, TOKEN, caller::Caller, command::run, credentials::until_known,
         fixtures::client, operators::Operator, system::System,
     },
     webhooks::receiver::Receiver,
@@ -113,12 +113,7 @@ async fn a_key_works(gateway: &Caller, roles: &Roles<'_>) {
     let created = roles.command(&roles.gateway, &create).await;
     let created: Value = serde_json::from_str(&created).expect("JSON");
     let secret = created["secret"].as_str().expect("a secret");
-    eventually("the gateway knows the key", async || {
-        let request = gateway.request(Method::GET, "/events");
-        let answer = Answer::of(request.header("X-Internal-Token", secret)).await;
-        answer.status == StatusCode::OK
-    })
-    .await;
+    until_known(gateway.address, secret).await;
 }
 
 /// What ended is archived, and the months of the archive are dropped again.

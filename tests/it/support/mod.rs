@@ -10,8 +10,10 @@
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 mod answer;
+pub(crate) mod authority;
 pub(crate) mod caller;
 pub(crate) mod command;
+pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod eventually;
 pub(crate) mod fixtures;
@@ -29,8 +31,8 @@ use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     domain::{End, FineractHealth, OperationType, Outcome},
     http::{
-        self, ApiState, Budgets, Bulk, BulkClients, Credentials, Page, Streams, Tokens,
-        WrongSecrets,
+        self, ApiState, Budgets, Bulk, BulkClients, ConnectionLimits, Credentials, Door, Page,
+        Streams, Tokens, WrongSecrets,
     },
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
@@ -159,7 +161,15 @@ impl TestGateway {
         let shared = state.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        tasks.spawn(http::serve(listener, state, stop.clone()));
+        let door = Door {
+            listener,
+            limits: ConnectionLimits {
+                in_all: 1_000,
+                per_address: 1_000,
+            },
+            tls: None,
+        };
+        tasks.spawn(http::serve(door, state, stop.clone()));
         let client = http_client()
             .timeout(ANSWERED_WITHIN)
             .build()

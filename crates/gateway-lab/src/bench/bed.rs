@@ -1,6 +1,6 @@
 //! The test bed of one measure: private servers, and gateways that use them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use fineract_gateway::tls::http_client;
@@ -96,6 +96,8 @@ impl Bed {
             ("INTERNAL_TOKENS", "los=bench"),
             ("OPS_TOKENS", "admin=bench-ops"),
             ("ADMISSION_MAX_WAITING", "100000000"),
+            // The crowds of some measures come from one address.
+            ("HTTP_MAX_CONNECTIONS_PER_ADDRESS", "20000"),
             ("WEBHOOKS_ALLOW_HTTP", "true"),
             ("WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8"),
         ];
@@ -129,6 +131,11 @@ impl Bed {
     /// The URL of a gateway.
     pub(super) fn url(&self, number: usize) -> anyhow::Result<String> {
         Ok(format!("http://{}", self.gateway(number)?.address))
+    }
+
+    /// The address of a gateway.
+    pub(super) fn address(&self, number: usize) -> anyhow::Result<SocketAddr> {
+        Ok(self.gateway(number)?.address)
     }
 
     /// The memory of a gateway.

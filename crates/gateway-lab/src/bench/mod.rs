@@ -2,7 +2,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `events`, `drain`, `soak` | one measure each |
+//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `events`, `trust`, `drain`, `soak` | one measure each |
 //! | `bed`, `queue`, `process`, `pgbench` | the test bed and the instruments |
 //! | `figures`, `table` | the output |
 
@@ -24,6 +24,7 @@ mod queue;
 mod soak;
 mod table;
 mod track;
+mod trust;
 
 use std::{
     process::ExitCode,
@@ -83,13 +84,15 @@ enum Measure {
     Ops,
     /// Webhooks: how fast events are delivered, and what waiting ones cost.
     Events,
+    /// Many connections that do nothing useful.
+    Trust,
     /// A backlog that is run by one and by two processes.
     Drain,
     /// A long run at 70 % of the maximum load.
     Soak,
 }
 
-const ALL: [Measure; 12] = [
+const ALL: [Measure; 13] = [
     Measure::Accept,
     Measure::Closed,
     Measure::Cpu,
@@ -100,6 +103,7 @@ const ALL: [Measure; 12] = [
     Measure::Polls,
     Measure::Ops,
     Measure::Events,
+    Measure::Trust,
     Measure::Drain,
     Measure::Soak,
 ];
@@ -169,6 +173,7 @@ impl Measure {
             Self::Polls => polls::measure(scale).await,
             Self::Ops => ops::measure(scale).await,
             Self::Events => events::measure(scale).await,
+            Self::Trust => trust::measure(scale).await,
             Self::Drain => drain::measure(scale).await,
             Self::Soak => soak::measure(scale).await,
         }

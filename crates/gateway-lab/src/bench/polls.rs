@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use chrono::NaiveDateTime;
 use reqwest::Client;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time::sleep};
 
@@ -14,6 +13,7 @@ use super::{
     Scale,
     bed::{Bed, CLIENTS, TOKEN},
     figures::{Milli, quantile},
+    process::raise_file_limit,
     table::Row,
 };
 use crate::load::Mix;
@@ -121,14 +121,4 @@ async fn poll(http: Client, url: String, id: TrackingId) -> anyhow::Result<u64> 
         let ended_at = u64::try_from(ended_at.and_utc().timestamp_micros())?;
         return Ok(u64::try_from(now.as_micros())?.saturating_sub(ended_at));
     }
-}
-
-/// Raises the limit of open files to the maximum, for this process and for the processes that it starts.
-fn raise_file_limit() -> anyhow::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files")
 }

@@ -1,8 +1,9 @@
-//! CPU time and memory of processes, as Linux reports them in `/proc`.
+//! CPU time and memory of processes, as Linux reports them in `/proc`, and the limit of open files.
 
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The unit of the CPU times in `/proc`: a hundredth of a second, regardless of the frequency of the kernel's own
 /// clock.
@@ -73,6 +74,16 @@ impl Memory {
             peak: kilobytes("VmHWM:")?,
         })
     }
+}
+
+/// Raises the limit of open files to the maximum, for this process and for the processes that it starts.
+pub(super) fn raise_file_limit() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files")
 }
 
 struct Stat {

@@ -4,14 +4,16 @@ use uuid::Uuid;
 
 use super::walk::{ACTION, Range};
 use crate::{
-    domain::{Lane, comparable_reference},
+    domain::{Lane, comparable_reference, is_number},
     store::{Store, StoreError, patience::WithTimeout},
 };
 
 /// The largest number of lanes whose names begin with the text that is searched for.
 const LANES: i64 = 50;
-/// The largest number of operations with a UTR.
+/// The largest number of operations with a UTR, for each form of it.
 const PAYMENTS: i64 = 1_000;
+/// The length of the longest UTRs of Indian banks, those of RTGS.
+const LONGEST_UTR: usize = 22;
 
 impl Store {
     /// The operations that a text refers to, newest first. If the text is the external id of a client or loan, longer
@@ -65,24 +67,49 @@ impl Store {
         .await
     }
 
-    /// The operations with this UTR, which may be written with other blanks and dashes and in another case. Each form is
+    /// The operations with this UTR, which may be written with other blanks, dashes and zeros and in another case. Each form is
     /// looked up for itself, in the order of the index: Postgres knows too little about the forms to choose this index
-    /// for both at once.
+    /// for all at once.
     async fn find_payments(&self, reference: &str) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
             r#"SELECT p.operation_id AS "id!"
-                 FROM unnest(ARRAY[plain_reference($1), $2]) AS form (reference)
+                 FROM (SELECT DISTINCT unnest(plain_reference($1) || $2::text[])) AS form (reference)
                 CROSS JOIN LATERAL (
                       SELECT operation_id FROM known_payload
                        WHERE reference IS NOT NULL AND plain_reference(reference) = form.reference
                        ORDER BY operation_id DESC
                        LIMIT $3) p"#,
             reference,
-            comparable_reference(reference),
+            &forms(&comparable_reference(reference)),
             PAYMENTS
         )
         .fetch_all(&self.pool)
         .or_fail_to(ACTION)
         .await
+    }
+}
+
+/// A UTR in its comparable form, and if it is a number, the forms of it that have zeros at the beginning.
+fn forms(comparable: &str) -> Vec<String> {
+    let longest = if is_number(comparable) {
+        LONGEST_UTR
+    } else {
+        0
+    };
+    (comparable.len()..=longest.max(comparable.len()))
+        .map(|length| format!("{comparable:0>length$}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_have_forms_with_zeros() {
+        assert_eq!(forms("hdfc1"), ["hdfc1"]);
+        assert_eq!(forms(""), [""], "a search for a dash");
+        let forms = forms("123456789012345678901");
+        assert_eq!(forms, ["123456789012345678901", "0123456789012345678901"]);
     }
 }
