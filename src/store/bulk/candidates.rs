@@ -63,7 +63,9 @@ impl Store {
                            THEN f.failed_with END AS failed_with,
                       e.expires_at AS "expires_at?", COALESCE(e.expires_at <= now(), false) AS "is_past_expiry!"
                  FROM batch_record b
-                 JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
+                -- OFFSET 0: row by row, by the primary key. Joined to the parts of the view, it may be scanned for each row.
+                CROSS JOIN LATERAL (SELECT * FROM batch_row
+                                     WHERE batch_id = b.batch_id AND number = b.number OFFSET 0) r
                  LEFT JOIN payload p ON p.operation_id = b.operation_id
                  LEFT JOIN operation o ON o.id = b.operation_id
                  LEFT JOIN result f ON f.operation_id = b.operation_id

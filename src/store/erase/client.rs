@@ -26,6 +26,9 @@ pub async fn erase(
 ) -> Result<Erased, EraseError> {
     let client = Lane::client(external_id).to_string();
     let (mut transaction, lanes) = lock_lanes(pool, &client).await?;
+    if is_older_gateway_running(&mut transaction).await? {
+        return Err(EraseError::OlderGateway);
+    }
     let is_known = lanes.contains(&client);
     let subject = Subject::read(&mut transaction, client, lanes).await?;
     let unended = Unended::read(&mut transaction, &subject).await?;
@@ -36,7 +39,7 @@ pub async fn erase(
         let texts = Texts::read(&mut transaction, ids, &unended.sent_again).await?;
         texts.erase(&mut transaction).await?;
     }
-    let rows = erase_refused_rows(&mut transaction, &subject).await?;
+    let rows = erase_refused_rows(&mut transaction, &subject, external_id).await?;
     if !is_known && rows == 0 {
         return Err(EraseError::UnknownClient);
     }
@@ -54,6 +57,16 @@ pub async fn erase(
         .await?;
     transaction.commit().or_fail_to(ACTION).await?;
     Ok(erased)
+}
+
+/// Whether a gateway runs that would send again what was erased, because it does not know `erased_at`.
+async fn is_older_gateway_running(transaction: &mut Transaction) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM gateway_process WHERE NOT reads_archive) AS "is_running!""#
+    )
+    .fetch_one(&mut **transaction)
+    .or_fail_to(ACTION)
+    .await
 }
 
 /// Locks the lane of the client and those of its loans: while they are locked, nothing is accepted in them. Returns the lanes.

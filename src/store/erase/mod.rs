@@ -21,7 +21,7 @@ pub struct Erased {
     pub operations: usize,
     /// How many loans the client has, as far as the gateway knows.
     pub loans: usize,
-    /// How many rows of batches were refused and had a payload.
+    /// How many rows of batches were refused, of which a payload or names were kept.
     pub rows: usize,
     /// The ended operations whose commands are as they were, because a worker may have to send them again. The rest of these
     /// operations is erased.
@@ -37,6 +37,9 @@ pub enum EraseError {
     /// Operations have not ended, or were sent within the last day without an answer that shows what became of them.
     #[error("these operations are open, or Fineract may still answer a command of them: {}", names(.0))]
     Open(Vec<TrackingName>),
+    /// A gateway of an older version runs. It would send again what was erased.
+    #[error("a gateway of an older version runs; update it first")]
+    OlderGateway,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

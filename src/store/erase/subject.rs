@@ -33,7 +33,8 @@ pub(super) async fn lanes_of(
                   AND (o.state = 'succeeded'
                        OR NOT EXISTS (SELECT FROM known_payload p
                                        CROSS JOIN LATERAL known_operations(ARRAY[p.operation_id]) other
-                                       WHERE p.lane = o.lane AND other.read_lane <> $1))
+                                       WHERE p.lane = o.lane AND other.read_lane <> $1)
+                           AND NOT EXISTS (SELECT FROM past_read WHERE lane = o.lane AND read_lane <> $1))
                 UNION
                SELECT lane FROM past_read WHERE read_lane = $1
                 UNION

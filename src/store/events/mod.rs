@@ -150,15 +150,15 @@ impl Store {
     ) -> Result<Events, StoreError> {
         let rows = sqlx::query_as!(
             Row,
-            r#"SELECT s.last, s.deleted, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
+            r#"WITH page AS (SELECT * FROM event WHERE owner = $1 AND number > $2 ORDER BY number LIMIT $3)
+               SELECT s.last, s.deleted, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
                       e.operation_id, COALESCE(o.type, past.type) AS operation_type,
                       COALESCE(o.lane, past.lane) AS lane, e.batch_id,
                       b.reference_id AS "reference_id?"
                  FROM event_sequence s
-                 LEFT JOIN LATERAL (SELECT * FROM event WHERE owner = $1 AND number > $2
-                                     ORDER BY number LIMIT $3) e ON true
+                 LEFT JOIN page e ON true
                  LEFT JOIN operation o ON o.id = e.operation_id
-                 LEFT JOIN LATERAL past_name(CASE WHEN o.id IS NULL THEN e.operation_id END) past ON true
+                 LEFT JOIN past_names(ARRAY(SELECT operation_id FROM page)) past ON past.id = e.operation_id
                  LEFT JOIN batch b ON b.id = e.batch_id
                 ORDER BY e.number"#,
             owner.to_string(),
@@ -175,14 +175,15 @@ impl Store {
     pub async fn events_of_all(&self, after: i64, limit: i64) -> Result<Events, StoreError> {
         let rows = sqlx::query_as!(
             Row,
-            r#"SELECT s.last, s.deleted, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
+            r#"WITH page AS (SELECT * FROM event WHERE number > $1 ORDER BY number LIMIT $2)
+               SELECT s.last, s.deleted, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
                       e.operation_id, COALESCE(o.type, past.type) AS operation_type,
                       COALESCE(o.lane, past.lane) AS lane, e.batch_id,
                       b.reference_id AS "reference_id?"
                  FROM event_sequence s
-                 LEFT JOIN LATERAL (SELECT * FROM event WHERE number > $1 ORDER BY number LIMIT $2) e ON true
+                 LEFT JOIN page e ON true
                  LEFT JOIN operation o ON o.id = e.operation_id
-                 LEFT JOIN LATERAL past_name(CASE WHEN o.id IS NULL THEN e.operation_id END) past ON true
+                 LEFT JOIN past_names(ARRAY(SELECT operation_id FROM page)) past ON past.id = e.operation_id
                  LEFT JOIN batch b ON b.id = e.batch_id
                 ORDER BY e.number"#,
             after,

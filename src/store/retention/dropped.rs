@@ -10,6 +10,7 @@ use super::{Retention, RetentionReport, RetentionRun, RetentionSettings, lease::
 use crate::{
     domain::{OperationId, Owner, TrackingId},
     store::{Store, StoreError, TrackingName, patience::WithTimeout},
+    telemetry::chain,
 };
 
 /// How often a month is tried whose tables are in use. A month that is always in use stays until the next run.
@@ -41,7 +42,12 @@ impl Retention {
             return Ok(RetentionRun::Done(*report));
         };
         for month in self.months().await? {
-            report.dropped += i32::from(self.drop_month(month.month, kept_for).await?);
+            match self.drop_month(month.month, kept_for).await {
+                Ok(is_dropped) => report.dropped += i32::from(is_dropped),
+                Err(error) => {
+                    tracing::warn!(month = %month.month, error = %chain(&error), "a month of the archive could not be dropped");
+                }
+            }
             if self.record(report).await? == Progress::TakenOver {
                 return Ok(RetentionRun::Elsewhere);
             }

@@ -61,19 +61,22 @@ impl Store {
                    SELECT id, due_at FROM head WHERE due_at <= now() AND id <> ALL ($3)
                     ORDER BY due_at, id
                     LIMIT $4
+               ), told AS (
+                   SELECT d.id, d.tries, d.body, d.due_at, e.number, e.type, e.owner, e.at, e.operation_id, e.batch_id
+                     FROM chosen
+                     JOIN webhook_delivery d USING (id)
+                     LEFT JOIN event e ON e.number = d.number
                )
-               SELECT d.id, d.tries, d.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
+               SELECT e.id AS "id!", e.tries AS "tries!", e.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
                       e.operation_id, COALESCE(o.type, past.type) AS operation_type,
                       COALESCE(o.lane, past.lane) AS lane, e.batch_id,
                       b.reference_id AS "reference_id?", COALESCE(p.traceparent, past.traceparent) AS traceparent
-                 FROM chosen
-                 JOIN webhook_delivery d USING (id)
-                 LEFT JOIN event e ON e.number = d.number
+                 FROM told e
                  LEFT JOIN operation o ON o.id = e.operation_id
-                 LEFT JOIN LATERAL past_name(CASE WHEN o.id IS NULL THEN e.operation_id END) past ON true
+                 LEFT JOIN past_names(ARRAY(SELECT operation_id FROM told)) past ON past.id = e.operation_id
                  LEFT JOIN payload p ON p.operation_id = e.operation_id
                  LEFT JOIN batch b ON b.id = e.batch_id
-                ORDER BY d.due_at, d.id"#,
+                ORDER BY e.due_at, e.id"#,
             endpoint,
             ordered,
             under_way,

@@ -147,15 +147,18 @@ impl Store {
                                                                 WHERE endpoint_id = $1 AND due_at IS NOT NULL
                                                                 LIMIT $3) waiting) < $3)
                     FOR UPDATE
-             ), next AS (
-                 SELECT e.number, e.type, COALESCE(o.lane, past.lane, e.batch_id::text, e.operation_id::text) AS lane, w.event_types
+             ), page AS (
+                 SELECT w.event_types, e.number, e.type, e.operation_id, e.batch_id
                    FROM endpoint w
                   CROSS JOIN LATERAL (SELECT * FROM event
                                        WHERE owner = w.owner AND number > w.position
                                        ORDER BY number
                                        LIMIT $2) e
+             ), next AS (
+                 SELECT e.number, e.type, COALESCE(o.lane, past.lane, e.batch_id::text, e.operation_id::text) AS lane, e.event_types
+                   FROM page e
                    LEFT JOIN operation o ON o.id = e.operation_id
-                   LEFT JOIN LATERAL past_name(CASE WHEN o.id IS NULL THEN e.operation_id END) past ON true
+                   LEFT JOIN past_names(ARRAY(SELECT operation_id FROM page)) past ON past.id = e.operation_id
              ), planned AS (
                  INSERT INTO webhook_delivery (endpoint_id, number, type, lane, due_at)
                  SELECT $1, number, type, lane, now() FROM next

@@ -1,4 +1,4 @@
-//! The archive has the columns of the hot tables.
+//! The archive has the columns of the hot tables, and its functions are planned as they must be.
 
 use sqlx::PgPool;
 
@@ -26,4 +26,19 @@ async fn the_archive_and_the_views_have_the_columns_of_the_hot_tables(pool: PgPo
             assert_eq!(columns(format!("known_{part}")).await, hot, "{part}");
         }
     }
+}
+
+/// A plan for any ids opens every partition, or joins without an index. Postgres would choose it from the sixth call of a
+/// connection on.
+#[sqlx::test]
+async fn functions_that_read_the_archive_are_planned_for_their_ids(pool: PgPool) {
+    let planned_once = sqlx::query_scalar!(
+        r#"SELECT proname::text AS "name!"
+             FROM pg_proc
+             JOIN pg_language l ON l.oid = prolang
+            WHERE pronamespace = current_schema()::regnamespace AND proname LIKE 'archived\_%' AND lanname = 'plpgsql'
+              AND 'plan_cache_mode=force_custom_plan' <> ALL (COALESCE(proconfig, '{}'))"#
+    );
+    let planned_once = planned_once.fetch_all(&pool).await;
+    assert_eq!(planned_once.expect("the database is there"), [""; 0]);
 }

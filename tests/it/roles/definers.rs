@@ -28,6 +28,19 @@ async fn who_may_not_delete_operations_may_not_archive_or_drop_them(pool: PgPool
     execute(&pool, &format!("CREATE ROLE {role} LOGIN PASSWORD 'hush'")).await;
     let stranger = connect(&pool, &role).await;
     are_refused(&stranger, &[DROP_MONTH, ARCHIVE]).await;
+    // Their triggers would act for the owner on whatever the stranger makes.
+    are_refused(
+        &stranger,
+        &[
+            "CREATE TEMP TABLE a (retry_of uuid);
+             CREATE TRIGGER a BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION keep_on_hold()",
+            "CREATE TEMP TABLE b (id uuid);
+             CREATE TRIGGER b AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION write_events()",
+            "CREATE TEMP TABLE c (id uuid);
+             CREATE TRIGGER c AFTER INSERT ON c FOR EACH ROW EXECUTE FUNCTION count_credential_change()",
+        ],
+    )
+    .await;
     stranger.close().await;
     execute(&pool, &format!("DROP ROLE {role}")).await;
     for missing in [
@@ -42,6 +55,20 @@ async fn who_may_not_delete_operations_may_not_archive_or_drop_them(pool: PgPool
             .and_then(|error| error.code().map(String::from));
         assert_eq!(code.as_deref(), Some("22004"), "{missing}: {refused}");
     }
+}
+
+/// A temporary table hides one of the archive with the same name, unless that is named with its schema.
+#[sqlx::test]
+async fn a_table_of_the_callers_own_is_no_month_of_the_archive(pool: PgPool) {
+    let own = "CREATE TEMP TABLE archived_operation_2020_01 (ended_at timestamptz);
+               CREATE TEMP TABLE archived_payload_2020_01 ();
+               CREATE TEMP TABLE archived_attempt_2020_01 ();
+               CREATE TEMP TABLE archived_result_2020_01 ();
+               SELECT drop_archive_month('2020-01-01', now());
+               SELECT FROM archived_operation_2020_01";
+    let called = sqlx::raw_sql(own).execute(&pool).await;
+    called.expect("the table is still there");
+    assert!(is_true(&pool, "SELECT count(*) = 0 FROM dropped_month").await);
 }
 
 /// A deployment with roles of its own, which were given rights on the tables before the migration.

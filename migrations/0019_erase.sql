@@ -9,4 +9,4 @@ ALTER TABLE audit
         action IN ('cancel', 'retry', 'resolve', 'hold', 'release', 'confirm_number', 'confirm_books', 'end_hold',
                    'start_repair', 'stop_repair', 'reveal', 'resend_webhooks', 'create_key', 'rotate_key', 'revoke_key',
                    'erase')
-    );
+    ) NOT VALID;

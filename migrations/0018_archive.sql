@@ -1,18 +1,7 @@
--- Ended operations leave the hot tables by age (docs/adr/0047-ended-operations-move-to-an-archive.md).
+-- The archive of operations that ended long ago (docs/adr/0047-ended-operations-move-to-an-archive.md).
 
 -- Everybody who uses a table waits behind the lock that waits for it: rather fail, and be started again.
 SET LOCAL lock_timeout = '2s';
-
--- Which gateways know the archive. To an older one, an archived operation does not exist: it would answer 404, and let a
--- UTR be used again.
-ALTER TABLE gateway_process ADD COLUMN reads_archive boolean DEFAULT false NOT NULL;
-COMMENT ON COLUMN gateway_process.reads_archive IS 'Whether the gateway knows the archive. Nothing is archived while one runs that does not.';
-
--- What was erased is not what was sent, so it must not be sent again.
-ALTER TABLE payload ADD COLUMN erased_at timestamptz;
-COMMENT ON COLUMN payload.erased_at IS 'When people''s data in it was erased. It is never sent again.';
-ALTER TABLE batch_row ADD COLUMN erased_at timestamptz;
-COMMENT ON COLUMN batch_row.erased_at IS 'As payload.erased_at, of a refused row.';
 
 -- The archive: the rows as they were. Ids of operations are UUIDs of version 7, so a range of ids is a range of times of
 -- acceptance: a partition has the operations of one month (UTC). Whoever adds a column to a hot table adds it here too, and
@@ -63,12 +52,16 @@ CREATE TABLE past_operation (
     retry_of uuid,
     lane text NOT NULL COLLATE "C",
     position bigint NOT NULL,
+    on_hold boolean DEFAULT false NOT NULL,
+    hold_all bigint,
     CONSTRAINT past_operation_pkey PRIMARY KEY (id)
 );
 COMMENT ON TABLE past_operation IS 'What remains for ever of each operation that was archived: ids, and no other data of people.';
 COMMENT ON COLUMN past_operation.caller IS 'As payload.caller.';
 COMMENT ON COLUMN past_operation.retry_of IS 'As operation.retry_of. A failed operation is run again once at most.';
 COMMENT ON COLUMN past_operation.position IS 'As operation.position. What came later in the lane tells whether a failed operation is still wanted.';
+COMMENT ON COLUMN past_operation.on_hold IS 'As operation.on_hold. What runs it again is on hold too.';
+COMMENT ON COLUMN past_operation.hold_all IS 'As operation.hold_all.';
 CREATE INDEX past_operation_lane ON past_operation (lane, type);
 CREATE UNIQUE INDEX past_operation_retry_of ON past_operation (retry_of)
     WHERE retry_of IS NOT NULL;
@@ -272,6 +265,8 @@ RETURNS TABLE (
     changed_at timestamptz, key_number integer
 )
 LANGUAGE plpgsql STABLE
+-- A plan for any batch joins the functions below without an index.
+SET plan_cache_mode = force_custom_plan
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
@@ -446,14 +441,21 @@ $$;
 -- it again, which the index operation_retry_of does not see.
 CREATE OR REPLACE FUNCTION keep_on_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    failed operation;
+    failed record;
 BEGIN
+    -- It acts for the owner, so nobody may use it for a table of their own.
+    IF TG_RELID <> 'operation'::regclass THEN
+        RAISE EXCEPTION 'only for the table operation' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     -- Against archive_operations: what it moves now is in neither table for anybody else.
     PERFORM pg_advisory_xact_lock_shared(x'7265747279'::bigint);
     IF EXISTS (SELECT FROM past_operation WHERE retry_of = NEW.retry_of) THEN
         RAISE EXCEPTION 'operation % has been run again', NEW.retry_of USING ERRCODE = 'unique_violation';
     END IF;
-    SELECT * INTO failed FROM known_operations(ARRAY[NEW.retry_of]);
+    SELECT on_hold, hold_all INTO failed FROM operation WHERE id = NEW.retry_of;
+    IF NOT FOUND THEN
+        SELECT on_hold, hold_all INTO failed FROM past_operation WHERE id = NEW.retry_of;
+    END IF;
     IF failed.on_hold THEN
         NEW.on_hold := true;
         -- On hold alone, or together with what a hold-all has put on hold.
@@ -476,21 +478,24 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION read_archived_operations IS 'What track answers for those of these operations that are archived, and who sent them.';
 
-CREATE FUNCTION past_name(id uuid) RETURNS TABLE (type text, lane text, traceparent text)
-LANGUAGE plpgsql STABLE STRICT AS $$
+CREATE FUNCTION past_names(ids uuid[]) RETURNS TABLE (id uuid, type text, lane text, traceparent text)
+LANGUAGE plpgsql STABLE ROWS 50 AS $$
 #variable_conflict use_column
 DECLARE
-    ids uuid[] := ARRAY[id];
+    others uuid[] := array_remove(not_hot(ids), NULL);
 BEGIN
+    IF others = '{}' THEN
+        RETURN;
+    END IF;
     RETURN QUERY
-    SELECT past.type, o.lane, p.traceparent
+    SELECT past.id, past.type, o.lane, p.traceparent
       FROM past_operation past
-      LEFT JOIN archived_operations(ids) o ON true
-      LEFT JOIN archived_payloads(ids) p ON true
-     WHERE past.id = ids[1];
+      LEFT JOIN archived_operations(others) o ON o.id = past.id
+      LEFT JOIN archived_payloads(others) p ON p.operation_id = past.id
+     WHERE past.id = ANY (others);
 END
 $$;
-COMMENT ON FUNCTION past_name IS 'What events tell of an operation that is no longer in the hot tables. No lane: its rows are gone. Given NULL, it looks nowhere.';
+COMMENT ON FUNCTION past_names IS 'What events tell of those of these operations that are no longer in the hot tables. No lane: its rows are gone.';
 
 CREATE FUNCTION make_archive_month(month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -499,11 +504,11 @@ DECLARE
 BEGIN
     FOREACH part IN ARRAY ARRAY['operation', 'payload', 'attempt', 'result'] LOOP
         name := 'archived_' || part || to_char(month, '_YYYY_MM');
-        CONTINUE WHEN to_regclass(name) IS NOT NULL;
+        CONTINUE WHEN to_regclass(format('%I.%I', current_schema(), name)) IS NOT NULL;
         -- Not PARTITION OF, which would stop all reads of the archive until the commit.
-        EXECUTE format('CREATE TABLE %I (LIKE archived_%s INCLUDING ALL)', name, part);
-        EXECUTE format('ALTER TABLE archived_%s ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, name,
-                       first_id(month::timestamp AT TIME ZONE 'UTC'),
+        EXECUTE format('CREATE TABLE %I.%I (LIKE archived_%s INCLUDING ALL)', current_schema(), name, part);
+        EXECUTE format('ALTER TABLE archived_%s ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)', part,
+                       current_schema(), name, first_id(month::timestamp AT TIME ZONE 'UTC'),
                        first_id((month + interval '1 month') AT TIME ZONE 'UTC'));
     END LOOP;
 END
@@ -531,7 +536,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(x'617263686976'::bigint);
     IF EXISTS (SELECT FROM gateway_process WHERE NOT reads_archive)
        -- A gateway that shuts down works on without a heartbeat.
-       OR EXISTS (SELECT FROM _sqlx_migrations WHERE version = 15 AND installed_on > now() - interval '1 hour')
+       OR EXISTS (SELECT FROM _sqlx_migrations WHERE version = 18 AND installed_on > now() - interval '1 hour')
     THEN
         RETURN NULL;
     END IF;
@@ -562,8 +567,8 @@ BEGIN
         PERFORM pg_advisory_xact_lock(x'7265747279'::bigint);
     END IF;
     PERFORM make_archive_month(month) FROM (SELECT DISTINCT month_of_id(id) AS month FROM unnest(moved) AS m (id)) months;
-    INSERT INTO past_operation (id, type, state, caller, retry_of, lane, position)
-    SELECT o.id, o.type, o.state, p.caller, o.retry_of, o.lane, o.position
+    INSERT INTO past_operation (id, type, state, caller, retry_of, lane, position, on_hold, hold_all)
+    SELECT o.id, o.type, o.state, p.caller, o.retry_of, o.lane, o.position, o.on_hold, o.hold_all
       FROM operation o
       JOIN payload p ON p.operation_id = o.id
      WHERE o.id = ANY (moved);
@@ -611,6 +616,8 @@ SET lock_timeout = '500ms'
 AS $$
 DECLARE
     suffix text := to_char(of_month, '_YYYY_MM');
+    -- With its schema: a table of the caller's own, which is temporary, may have the same name.
+    operations text := format('%I.%I', current_schema(), 'archived_operation' || suffix);
     beyond timestamptz := (of_month + interval '1 month') AT TIME ZONE 'UTC';
     newest timestamptz;
 BEGIN
@@ -620,11 +627,11 @@ BEGIN
     IF of_month IS NULL OR ended_before IS NULL THEN
         RAISE EXCEPTION 'of_month and ended_before must be given' USING ERRCODE = 'null_value_not_allowed';
     END IF;
-    IF beyond >= LEAST(ended_before, now()) OR to_regclass('archived_operation' || suffix) IS NULL THEN
+    IF beyond >= LEAST(ended_before, now()) OR to_regclass(operations) IS NULL THEN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(x'617263686976'::bigint);
-    EXECUTE format('SELECT max(ended_at) FROM %I', 'archived_operation' || suffix) INTO newest;
+    EXECUTE 'SELECT max(ended_at) FROM ' || operations INTO newest;
     IF newest >= ended_before
        -- One that was accepted in this month and has not ended, or not long ago.
        OR (SELECT true FROM operation
@@ -639,8 +646,8 @@ BEGIN
     -- A month is dropped again if an operation was archived in it after the first time.
     INSERT INTO dropped_month (month) VALUES (of_month)
         ON CONFLICT (month) DO UPDATE SET dropped_at = excluded.dropped_at;
-    EXECUTE format('DROP TABLE %I, %I, %I, %I', 'archived_operation' || suffix, 'archived_payload' || suffix,
-                   'archived_attempt' || suffix, 'archived_result' || suffix);
+    EXECUTE format('DROP TABLE %2$s, %1$I.%3$I, %1$I.%4$I, %1$I.%5$I', current_schema(), operations,
+                   'archived_payload' || suffix, 'archived_attempt' || suffix, 'archived_result' || suffix);
     RETURN true;
 END
 $$;
@@ -678,6 +685,8 @@ BEGIN
                                     'drop_archive_month(date, timestamptz)']::regprocedure[] LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', function, current_schema());
     END LOOP;
+    -- Who makes a trigger on a table of their own could otherwise let them act on it for the owner.
+    REVOKE EXECUTE ON FUNCTION keep_on_hold(), write_events(), count_credential_change() FROM PUBLIC;
     -- Views call functions that only read, also for roles that may call no others (scripts/database-roles.sql).
     FOR function, role IN
         SELECT f.oid, r.grantee
