@@ -53,8 +53,10 @@ pub(super) enum ApiError {
         /// The cursor before the oldest events.
         oldest: i64,
     },
-    /// The process has too many streams of events.
-    #[error("This gateway serves too many streams of events; poll, or try again later.")]
+    /// The process has too many streams of events, or the operator has.
+    #[error(
+        "This gateway serves too many streams of events, in all or to you; poll, or try again later."
+    )]
     TooManyStreams,
     /// The headers of the bulk client are wrong.
     #[error(

@@ -18,7 +18,7 @@ use super::{cookie::Secret, render::continue_here};
 use crate::{
     domain::Scope,
     http::{
-        access::{Validity, find_operator, peer_of},
+        access::{find_operator, peer_of},
         api_error::ApiError,
         operators::{Ops, checked_reason},
         state::ApiState,
@@ -61,9 +61,9 @@ impl Session {
         &self.ops.operator.name
     }
 
-    /// Ends what takes long when the operator's credential is no longer valid.
-    pub(super) fn validity(&self) -> Validity {
-        self.ops.validity.clone()
+    /// The operator.
+    pub(super) fn ops(&self) -> &Ops {
+        &self.ops
     }
 
     /// Whether the operator has this scope.
