@@ -83,9 +83,6 @@ pub(super) enum ApiError {
     /// No operator has this name and secret.
     #[error("No operator has this name and secret.")]
     UnknownOperator,
-    /// Too many sign-ins under one name failed at one address.
-    #[error("Too many sign-ins failed. Wait a minute, and try again.")]
-    TooManySignIns,
     /// The sign-in link does not work, or does not work any more.
     #[error(
         "This sign-in link was used already, or it is older than 15 minutes. Ask for a new one."
@@ -209,7 +206,7 @@ impl ApiError {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Overloaded | Self::TooManySignIns => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -233,7 +230,6 @@ impl ApiError {
             Self::ForeignForm => "foreign_form",
             Self::InvalidForm => "invalid_form",
             Self::UnknownOperator => "unknown_operator",
-            Self::TooManySignIns => "too_many_sign_ins",
             Self::UsedLink => "used_link",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownLane => "unknown_lane",
