@@ -11,6 +11,7 @@ mod body_too_slow;
 mod bulk;
 mod callers_trace;
 mod connections;
+mod database_probe;
 #[cfg(feature = "docs-ui")]
 mod docs_page;
 mod envelope;
@@ -64,6 +65,7 @@ use tower_http::{
 pub use self::{
     access::{Credentials, WrongSecrets},
     bulk::{Balances, Bulk, BulkClients},
+    database_probe::DatabaseProbe,
     connections::{ConnectionLimits, Door},
     events::Streams,
     keys::{KeyBody, KeyRequest},
