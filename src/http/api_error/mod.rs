@@ -130,8 +130,11 @@ pub(super) enum ApiError {
     #[error("The body took too long to arrive.")]
     BodyTooSlow,
     /// The body is larger than the limit.
-    #[error("The body is larger than 64 KiB.")]
-    BodyTooLarge,
+    #[error("The body is larger than {} KiB.", limit / 1024)]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The `Content-Type` is not JSON.
     #[error("Content-Type must be application/json.")]
     NotJson,
@@ -203,7 +206,7 @@ impl ApiError {
             | Self::WebhookDisabled => StatusCode::CONFLICT,
             Self::EventsDeleted { .. } => StatusCode::GONE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
@@ -244,7 +247,7 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unfit(unfit) => unfit.code(),
             Self::BodyTooSlow => "body_too_slow",
-            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooLarge { .. } => "body_too_large",
             Self::NotJson => "not_json",
             Self::EncodedBody => "encoded_body",
             Self::Invalid(_) => "invalid_request",
