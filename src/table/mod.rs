@@ -134,13 +134,15 @@ impl<R: BufRead> Table<R> {
         self.rows += 1;
         self.is_broken = record.is_broken();
         let Record { line, cells } = record;
-        let cells = cells.map_err(|broken| match broken {
-            Broken::TooLong => {
-                Fault::whole(TOO_LARGE, format!("must have at most {} bytes", self.longest))
+        let cells = cells.map_err(|broken| {
+            if broken == Broken::TooLong {
+                let message = format!("must have at most {} bytes", self.longest);
+                return Fault::whole(TOO_LARGE, message);
             }
-            _ => Fault::whole("broken_quotes", format!(
+            let message = format!(
                 "the row that begins in line {line} {broken}: the file cannot be read from there on"
-            )),
+            );
+            Fault::whole("broken_quotes", message)
         });
         Some(Row {
             number: self.rows,
@@ -162,9 +164,10 @@ fn header<R: BufRead>(
         let line = record.line;
         let cells = record.cells.map_err(|broken| {
             let message = format!("the header row, which begins in line {line}, {broken}");
-            let code = match broken {
-                Broken::TooLong => TOO_LARGE,
-                _ => "broken_quotes",
+            let code = if broken == Broken::TooLong {
+                TOO_LARGE
+            } else {
+                "broken_quotes"
             };
             (line, vec![Fault::whole(code, message)])
         })?;

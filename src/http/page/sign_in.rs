@@ -171,8 +171,8 @@ pub(super) async fn use_link(
     may_guess(&api, peer)?;
     let link = Secret::parse(&link).ok_or(ApiError::UsedLink)?;
     let digest = link.digest();
-    let taken = api.page.look_up(api.store.take_link(&digest)).await?;
-    let Some(found) = taken else {
+    let found = api.page.look_up(api.store.take_link(&digest)).await?;
+    let Some(found) = found else {
         count_wrong_guess(&api, peer);
         return Err(ApiError::UsedLink);
     };
