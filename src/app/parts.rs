@@ -11,8 +11,8 @@ use crate::{
     domain::decision::Patience,
     fineract::{Fineract, Permits},
     http::{
-        ApiState, Balances, Budgets, Bulk, BulkClients, ConnectionLimits, Credentials, Door, Page,
-        Streams, Tokens, WrongSecrets,
+        ApiState, Balances, Budgets, Bulk, BulkClients, ConnectionLimits, Credentials,
+        DatabaseProbe, Door, Page, Streams, Tokens, WrongSecrets,
     },
     operations::Deployment,
     store::{RetentionSettings, Store},
@@ -91,6 +91,7 @@ pub(super) fn api_state(
     ApiState {
         has_callers: config.role.serves_api(),
         store: store.clone(),
+        database_probe: DatabaseProbe::default(),
         deployment: Arc::clone(deployment),
         credentials: Credentials::default(),
         wrong_secrets: WrongSecrets::default(),

@@ -1,11 +1,11 @@
 //! Answers of Fineract.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 
 /// A complete HTTP answer of Fineract.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status code.
     pub status: u16,
@@ -16,6 +16,18 @@ pub struct Answer {
     pub body: String,
     /// The header `Retry-After`, if it is present and counts seconds.
     pub retry_after: Option<Duration>,
+}
+
+/// Without the text of the body, which may have people's data: an answer may get into a log.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("cached", &self.cached)
+            .field("body_bytes", &self.body.len())
+            .field("retry_after", &self.retry_after)
+            .finish()
+    }
 }
 
 impl Answer {
@@ -43,5 +55,24 @@ impl Answer {
             .filter_map(|item| item.user_message_globalisation_code)
             .chain(envelope.user_message_globalisation_code)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_does_not_get_into_a_log() {
+        let answer = Answer {
+            status: 403,
+            cached: false,
+            body: r#"{"firstname": "Asha"}"#.to_owned(),
+            retry_after: None,
+        };
+        assert_eq!(
+            format!("{answer:?}"),
+            "Answer { status: 403, cached: false, body_bytes: 21, retry_after: None }"
+        );
     }
 }

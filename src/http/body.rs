@@ -4,26 +4,31 @@ use super::{access::Caller, api_error::ApiError, body_too_slow::BodyTooSlow};
 use axum::{
     BoxError,
     body::Bytes,
-    extract::{FromRequest as _, Request},
+    extract::{DefaultBodyLimit, FromRequest as _, Request},
     http::StatusCode,
 };
 
-/// The limit in bytes for every body except the upload of a batch.
+/// The limit in bytes for every body except the upload of a batch, and for each row of that.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
 /// The limit in bytes for the upload of a batch. No other body may be larger.
 pub(super) const UPLOAD_LIMIT: usize = 32 * 1024 * 1024;
 
-/// Reads a whole body. An error if it is too large, too slow or broken off, or if the credential of the request has ended
-/// meanwhile.
+/// The limit in bytes for a form of a visitor who is not signed in.
+pub(super) const VISITORS_FORM_LIMIT: usize = 4 * 1024;
+
+/// Reads a whole body. An error if it has more than `limit` bytes, if it is too slow or broken off, or if the credential of
+/// the request has ended meanwhile.
 pub(super) async fn read_body<S: Send + Sync>(
-    request: Request,
+    mut request: Request,
     state: &S,
+    limit: usize,
 ) -> Result<Bytes, ApiError> {
+    DefaultBodyLimit::max(limit).apply(&mut request);
     let caller: Option<Caller> = request.extensions().get().cloned();
     let body = Bytes::from_request(request, state).await;
     let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge { limit },
         _ => unreadable(rejection.into()),
     })?;
     if let Some(caller) = caller {

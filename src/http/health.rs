@@ -1,18 +1,14 @@
 //! `GET /healthz` and `GET /readyz`: for the software that starts and stops this process and routes requests to it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::time::timeout;
 
 use super::state::ApiState;
-use crate::{domain::FineractHealth, store::StoreError, telemetry::chain};
-
-/// If the database takes longer than this to answer, it counts as unavailable.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::domain::FineractHealth;
 
 /// The body of `/healthz`.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -74,41 +70,17 @@ pub(super) struct Fineract {
 pub(super) async fn report_readiness(
     State(api): State<Arc<ApiState>>,
 ) -> (StatusCode, Json<Readiness>) {
-    let database = match timeout(DATABASE_TIMEOUT, api.store.check()).await {
-        Ok(Ok(())) => "ready",
-        Ok(Err(error)) => {
-            tracing::warn!(error = %chain(&error), "not ready: the database is unavailable or not migrated");
-            if matches!(error, StoreError::Unknown { .. }) {
-                "not_migrated"
-            } else {
-                "away"
-            }
-        }
-        Err(_) => "away",
-    };
-    let hold = if database == "ready" {
-        let read = timeout(DATABASE_TIMEOUT, api.store.active_hold()).await;
-        read.ok().and_then(Result::ok).flatten()
-    } else {
-        None
-    };
-    let keys_not_honoured = if database == "ready" {
-        timeout(DATABASE_TIMEOUT, api.store.keys_not_honoured())
-            .await
-            .map_or_else(|_| Vec::new(), Result::unwrap_or_default)
-    } else {
-        Vec::new()
-    };
+    let database = api.database_probe.look(&api.store).await;
     let draining = api.draining.is_cancelled();
-    let is_ready = database == "ready" && !draining;
+    let is_ready = database.state == "ready" && !draining;
     let readiness = Readiness {
         status: if is_ready { "ready" } else { "not_ready" },
-        database,
+        database: database.state,
         draining,
-        on_hold_since: hold.map(|hold| in_utc(hold.since)),
+        on_hold_since: database.on_hold_since.map(in_utc),
         fineract: Fineract::seen_by(&api),
         oldest_unwritten_answer_seconds: api.store.oldest_unwritten_answer().as_secs(),
-        keys_not_honoured,
+        keys_not_honoured: database.keys_not_honoured,
     };
     let status = if is_ready {
         StatusCode::OK

@@ -10,7 +10,10 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{api_error::ApiError, body::read_body};
+use super::{
+    api_error::ApiError,
+    body::{BODY_LIMIT, read_body},
+};
 use crate::table::without_byte_order_mark;
 
 /// The bytes of a body whose content type is `application/json`.
@@ -43,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             return Err(ApiError::NotJson);
         }
         check_coding(request.headers())?;
-        let body = read_body(request, state).await?;
+        let body = read_body(request, state, BODY_LIMIT).await?;
         Ok(Self(body.slice_ref(without_byte_order_mark(&body))))
     }
 }

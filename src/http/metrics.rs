@@ -9,7 +9,7 @@ use crate::{store::SealMark, telemetry::metrics};
 
 /// Renders the metrics. The route requires no token, because the metrics contain no personal data and `HTTP_LISTEN` is
 /// a loopback address by default. The route has no base path, so a proxy that forwards only base paths does not expose
-/// it.
+/// it, unless it strips them.
 pub(super) async fn report_metrics(State(api): State<Arc<ApiState>>) -> impl IntoResponse {
     api.store.report_unwritten_answers();
     let mut text = metrics::prometheus().render();

@@ -11,6 +11,7 @@ mod body_too_slow;
 mod bulk;
 mod callers_trace;
 mod connections;
+mod database_probe;
 #[cfg(feature = "docs-ui")]
 mod docs_page;
 mod envelope;
@@ -49,7 +50,6 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     body::Bytes,
-    extract::DefaultBodyLimit,
     http::{Method, header::AUTHORIZATION},
     middleware::from_fn,
 };
@@ -65,6 +65,7 @@ pub use self::{
     access::{Credentials, WrongSecrets},
     bulk::{Balances, Bulk, BulkClients},
     connections::{ConnectionLimits, Door},
+    database_probe::DatabaseProbe,
     events::Streams,
     keys::{KeyBody, KeyRequest},
     operators::run_repairs,
@@ -165,7 +166,6 @@ pub fn operators_routes() -> Vec<(Method, &'static str)> {
 /// Adds the layers around every request, the outermost last.
 fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
-        .layer(DefaultBodyLimit::max(body::BODY_LIMIT))
         .layer(catch_panics())
         .layer(from_fn(problem::render_errors))
         .layer(from_fn(observe::observe_request))

@@ -25,7 +25,8 @@ pub(super) fn probes_table() -> Table {
     ]
 }
 
-/// The route that has no base path, so that a proxy that forwards only base paths does not expose it.
+/// The route that has no base path, so that a proxy that forwards only base paths and does not strip them does not expose
+/// it.
 pub(super) fn metrics_table() -> Table {
     vec![(Method::GET, "/metrics", OPEN, get(metrics::report_metrics))]
 }

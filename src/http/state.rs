@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     access::{Credentials, WrongSecrets},
     bulk::Bulk,
+    database_probe::DatabaseProbe,
     events::Streams,
     page::Page,
     tokens::Tokens,
@@ -22,6 +23,8 @@ pub struct ApiState {
     pub has_callers: bool,
     /// The queue.
     pub store: Store,
+    /// How the database is, for `/readyz`.
+    pub database_probe: DatabaseProbe,
     /// The settings against which payloads are checked.
     pub deployment: Arc<Deployment>,
     /// The credentials of the database.

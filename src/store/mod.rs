@@ -48,7 +48,7 @@
 //! | `operators/repair/run` | `claim_repair`, `next_rows`, `row_turn`, `has_changed`, `write_row`, `leave_repair` |
 //! | `operators/resolve` | `resolve` |
 //! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
-//! | `operators/reveal`, `operators/views` | `record_reveal`; `saved_views`, `save_view`, `remove_view` |
+//! | `operators/reveal`, `operators/views` | `record_reveal`, `record_read`; `saved_views`, `save_view`, `remove_view` |
 //! | `operators/sessions` | `begin_session`, `session`, `take_link`, `end_session`, `end_sessions_of` |
 //! | `retention/` | `retention`, `dropped_at`, `dropped` |
 //! | `track` | `track` |

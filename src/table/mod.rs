@@ -8,7 +8,10 @@ mod records;
 
 use std::{collections::HashSet, io::BufRead};
 
-use self::records::{Record, Records};
+use self::records::{Broken, Record, Records};
+
+/// The code of a row that has too many bytes.
+pub const TOO_LARGE: &str = "too_large";
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -25,6 +28,7 @@ pub struct Table<R> {
     columns: Vec<String>,
     rows: i32,
     is_broken: bool,
+    longest: usize,
 }
 
 /// A problem of a table.
@@ -94,10 +98,11 @@ impl Cells<'_> {
 }
 
 impl<R: BufRead> Table<R> {
-    /// Reads the header row. The header row must contain all `required` columns, and no column twice. Otherwise the
-    /// error contains the line of the header row and all problems of the header row.
-    pub fn open(input: R, required: &[&str]) -> Result<Self, (usize, Vec<Fault>)> {
-        let mut records = Records::new(input);
+    /// Reads the header row. No row may have more than `longest` bytes. The header row must contain all `required`
+    /// columns, and no column twice. Otherwise the error contains the line of the header row and all problems of the header
+    /// row.
+    pub fn open(input: R, required: &[&str], longest: usize) -> Result<Self, (usize, Vec<Fault>)> {
+        let mut records = Records::new(input, longest);
         let (line, columns) = header(&mut records)?;
         let problems = header_faults(&columns, required);
         if problems.is_empty() {
@@ -106,6 +111,7 @@ impl<R: BufRead> Table<R> {
                 columns,
                 rows: 0,
                 is_broken: false,
+                longest,
             })
         } else {
             Err((line, problems))
@@ -119,15 +125,20 @@ impl<R: BufRead> Table<R> {
 
     /// The next row that is not empty.
     pub fn next_row(&mut self) -> Option<Row<'_>> {
-        let Record { line, cells } = loop {
+        let record = loop {
             let record = self.records.next().filter(|_| !self.is_broken)?;
             if !is_empty(&record) {
                 break record;
             }
         };
         self.rows += 1;
-        self.is_broken = cells.is_err();
+        self.is_broken = record.is_broken();
+        let Record { line, cells } = record;
         let cells = cells.map_err(|broken| {
+            if broken == Broken::TooLong {
+                let message = format!("must have at most {} bytes", self.longest);
+                return Fault::whole(TOO_LARGE, message);
+            }
             let message = format!(
                 "the row that begins in line {line} {broken}: the file cannot be read from there on"
             );
@@ -153,7 +164,12 @@ fn header<R: BufRead>(
         let line = record.line;
         let cells = record.cells.map_err(|broken| {
             let message = format!("the header row, which begins in line {line}, {broken}");
-            (line, vec![Fault::whole("broken_quotes", message)])
+            let code = if broken == Broken::TooLong {
+                TOO_LARGE
+            } else {
+                "broken_quotes"
+            };
+            (line, vec![Fault::whole(code, message)])
         })?;
         let cells = cells.into_iter().map(String::from_utf8);
         let columns = cells.collect::<Result<Vec<_>, _>>().or(Err((

@@ -2,7 +2,7 @@ use super::*;
 
 /// The row's number, its line, and its texts or the code of its problem.
 fn read(text: &str) -> Vec<(i32, usize, String)> {
-    let mut table = Table::open(text.as_bytes(), &["a"]).unwrap();
+    let mut table = Table::open(text.as_bytes(), &["a"], 100).unwrap();
     let mut rows = Vec::new();
     while let Some(row) = table.next_row() {
         let said = match row.cells {
@@ -46,6 +46,19 @@ fn a_row_that_is_not_the_header_s_is_told() {
 }
 
 #[test]
+fn a_row_that_is_too_long_is_told_and_the_next_one_is_read() {
+    let long = "x".repeat(200);
+    let table = format!("a,b\n1,2\n{long},{long}\n3,4\n");
+    let expected = [(1, 2, "a=1 b=2"), (2, 3, "too_large"), (3, 4, "a=3 b=4")];
+    assert_eq!(
+        read(&table),
+        expected.map(|(number, line, said)| (number, line, said.to_owned()))
+    );
+    let (line, faults) = Table::open(long.as_bytes(), &["a"], 100).unwrap_err();
+    assert_eq!((line, faults[0].code), (1, "too_large"));
+}
+
+#[test]
 fn a_header_row_that_is_none_says_why() {
     for (text, line, expected) in [
         ("", 1, vec![(Some("a"), "required")]),
@@ -66,7 +79,7 @@ fn a_header_row_that_is_none_says_why() {
         ),
         ("a,\"b\n", 1, vec![(None, "broken_quotes")]),
     ] {
-        let (found, faults) = Table::open(text.as_bytes(), &["a"]).unwrap_err();
+        let (found, faults) = Table::open(text.as_bytes(), &["a"], 100).unwrap_err();
         let faults: Vec<_> = faults
             .iter()
             .map(|fault| (fault.column.as_deref(), fault.code))
@@ -75,6 +88,6 @@ fn a_header_row_that_is_none_says_why() {
     }
     let utf16: Vec<u8> = "a,b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = [b"\xff\xfe".as_slice(), &utf16].concat();
-    let (_, faults) = Table::open(utf16.as_slice(), &["a"]).unwrap_err();
+    let (_, faults) = Table::open(utf16.as_slice(), &["a"], 100).unwrap_err();
     assert_eq!(faults.first().map(|fault| fault.code), Some("broken_csv"));
 }

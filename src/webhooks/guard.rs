@@ -184,6 +184,12 @@ impl Resolve for Guard {
     }
 }
 
+/// Whether two URLs lead to the same scheme, host and port.
+pub fn have_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url| Url::parse(url).map(|url| url.origin());
+    matches!((origin(one), origin(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ mod send;
 mod signature;
 
 pub use self::{
-    guard::{Guard, RefusedUrl},
+    guard::{Guard, RefusedUrl, have_same_origin},
     send::{Message, Receipt, Receiver, Sender, TIMEOUT},
     signature::Secret,
 };

@@ -50,7 +50,10 @@ async fn a_database_that_was_away_is_used_again_at_the_first_request() {
     for _ in 0..2 {
         assert_unavailable(&gateway.operate("CLIENT_CREATE", client("AWAY")).await);
     }
-    assert_eq!(gateway.get("/readyz").await.status, 503);
+    eventually("the gateway is not ready", async || {
+        gateway.get("/readyz").await.status == 503
+    })
+    .await;
     assert_eq!(gateway.get("/healthz").await.status, 200);
 
     block_in_place(|| postgres.start_again()).expect("a start");
@@ -60,7 +63,10 @@ async fn a_database_that_was_away_is_used_again_at_the_first_request() {
             .await;
         assert_eq!(end["status"], "success", "{end}");
     }
-    assert_eq!(gateway.get("/readyz").await.status, 200);
+    eventually("the gateway is ready", async || {
+        gateway.get("/readyz").await.status == 200
+    })
+    .await;
     let mut connection = PgConnection::connect(&postgres.url("postgres"))
         .await
         .expect("a connection");

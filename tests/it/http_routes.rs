@@ -94,9 +94,16 @@ async fn a_slash_at_the_end_of_a_path_does_not_count(pool: PgPool) {
             }
         }
     }
-    for slash in ["", "/"] {
-        let metrics = gateway.request(Method::GET, &format!("/metrics{slash}"));
-        assert_eq!(Answer::of(metrics).await.status, 200);
+    for (path, status) in [
+        ("/metrics", 200),
+        ("/metrics/", 200),
+        ("//metrics", 200),
+        ("/api/metrics", 404),
+        ("/api//metrics", 404),
+        ("/%6detrics", 404),
+    ] {
+        let metrics = gateway.request(Method::GET, path);
+        assert_eq!(Answer::of(metrics).await.status, status, "{path}");
     }
 }
 

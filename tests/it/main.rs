@@ -49,6 +49,7 @@ mod log_reader;
 mod long_transaction;
 mod migrate_check;
 mod more_operations;
+mod open_routes;
 mod openapi;
 mod operators_cancel;
 mod operators_counts;

@@ -71,6 +71,8 @@ async fn what_runs_or_may_have_been_sent_goes_on(pool: PgPool) {
     let running = gateway.accept(&client_update("B")).await;
     assert_eq!(claim(&gateway, 9).await.len(), 1);
     for (id, code) in [(&sent, "operation_sent"), (&running, "operation_running")] {
+        // The first look is in the audit, which the second one shows.
+        operator.inspect(id).await;
         let before = operator.inspect(id).await;
         let answer = operator.act(id, "cancel").await;
         assert_eq!(answer.problem(), (409, code.to_owned()));

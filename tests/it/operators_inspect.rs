@@ -1,13 +1,17 @@
 //! `GET /fineract/operations/{id}` shows everything that the gateway knows about an operation.
 
-use fineract_gateway::domain::{End, FineractHealth, OperationId};
+use fineract_gateway::domain::{CredentialKind, End, FineractHealth, OperationId};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::{
-    TestGateway,
-    fixtures::{client_create, client_update, loan_create},
-    operators::{Operator, leave_attempt, park, uuid},
+use crate::{
+    keys::Key,
+    support::{
+        Answer, TestGateway,
+        fixtures::{client_create, client_update, loan_create},
+        operators::{Operator, leave_attempt, looks, park, uuid},
+    },
 };
 
 const TIMES: [&str; 8] = [
@@ -185,7 +189,7 @@ async fn an_ended_one_shows_its_result_and_its_failure_counts_as_read(pool: PgPo
         r#"{"code":"error.msg.client","success_response":null,"failure_response":{"httpStatusCode":"403","amount":100000.1},"error_message":"Fineract returned 403"}"#
     );
     let raw = operator
-        .request(reqwest::Method::GET, &format!("/{id}"))
+        .request(Method::GET, &format!("/{id}"))
         .send()
         .await
         .unwrap()
@@ -200,6 +204,29 @@ async fn an_ended_one_shows_its_result_and_its_failure_counts_as_read(pool: PgPo
     let behind = gateway.accept(&loan_create("L", "C")).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(operator.inspect(&behind).await["state"], "ready");
+}
+
+#[sqlx::test]
+async fn the_audit_has_who_reads_people_s_data_once_an_hour(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&client_create("C")).await;
+    let masked = json!({ "name": "ann", "scopes": ["ops.read"] });
+    let masked = Key::create(&gateway, CredentialKind::Ops, masked).await;
+    let read = gateway.request(Method::GET, &format!("/fineract/operations/{id}"));
+    let read = Answer::of(read.header("X-Internal-Token", &masked.secret)).await;
+    assert_eq!(read.status, 200, "{}", read.text);
+    assert!(looks(&pool, &id).await.is_empty());
+    for _ in 0..2 {
+        operator.inspect(&id).await;
+        assert_eq!(looks(&pool, &id).await, ["admin"]);
+    }
+    let other = json!({ "name": "bob", "scopes": ["ops.read", "ops.pii"] });
+    let other = Key::create(&gateway, CredentialKind::Ops, other).await;
+    let read = gateway.request(Method::GET, &format!("/fineract/operations/{id}"));
+    let read = Answer::of(read.header("X-Internal-Token", &other.secret)).await;
+    assert!(read.text.contains("Badgujar"), "{}", read.text);
+    assert_eq!(looks(&pool, &id).await, ["admin", "bob"]);
 }
 
 #[sqlx::test]

@@ -1,6 +1,11 @@
 //! Writes the failed rows of a batch to a CSV file, which can be corrected and sent with `bulk retry`.
 
-use std::{fs::File, io::Write as _, path::Path};
+use std::{
+    fs::{File, OpenOptions, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -12,6 +17,8 @@ use super::{
 
 /// The number of rows that one request reads.
 const PAGE: u32 = 1_000;
+/// The permissions of the file.
+const OWNER_ONLY: u32 = 0o600;
 /// The columns after the columns of the payload. They show why the row failed. The gateway ignores them when the
 /// corrected file is sent.
 const REASON_COLUMNS: [&str; 3] = ["error_code", "error_message", "retry_eligible"];
@@ -36,7 +43,7 @@ pub(super) async fn write(
         }
     }
     let write_error = || format!("cannot write {}", path.display());
-    let mut file = File::create(path).with_context(write_error)?;
+    let mut file = create_private(path).with_context(write_error)?;
     // Without a byte order mark, spreadsheets assume a local character set.
     file.write_all("\u{feff}".as_bytes())
         .with_context(write_error)?;
@@ -66,6 +73,19 @@ pub(super) async fn write(
     }
     table.flush().with_context(write_error)?;
     Ok(failed.len())
+}
+
+/// Creates or replaces a file that only its owner can read, because it has people's data.
+fn create_private(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(OWNER_ONLY)
+        .open(path)?;
+    // A file that was there before keeps its permissions otherwise.
+    file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
+    Ok(file)
 }
 
 fn text_of<'a>(row: &'a Row, name: &str) -> &'a str {

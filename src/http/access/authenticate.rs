@@ -35,23 +35,14 @@ pub(in crate::http) fn peer_of(parts: &Parts) -> Option<IpAddr> {
 fn find(api: &ApiState, parts: &Parts, need: Need) -> Result<Caller, Why> {
     let presented = Presented::read(&parts.headers, need).ok_or(Why::Missing)?;
     let (peer, now) = (peer_of(parts), Instant::now());
-    if let Some(wait) = peer.and_then(|peer| api.wrong_secrets.limited_for(peer, now)) {
-        return Err(Why::TooManyWrong(wait));
-    }
+    api.wrong_secrets.check(peer, now)?;
     let known = match of_settings(api, presented) {
         Some(caller) => Ok(caller),
         None => of_database(api, presented),
     };
-    let caller = known.inspect_err(|why| {
-        // A right secret that is no longer valid is no guess.
-        if let (Why::WrongSecret, Some(peer)) = (why, peer) {
-            api.wrong_secrets.count(peer, now);
-        }
-    })?;
+    let caller = known.inspect_err(|why| api.wrong_secrets.note(peer, *why, now))?;
     if let Some(entry) = &caller.entry {
-        entry.check_address(peer)?;
-        entry.check_rate(now)?;
-        entry.usage.note();
+        entry.admit(peer, now)?;
     }
     match need.first() {
         Some(first) if !need.iter().any(|scope| caller.scopes.has(*scope)) => {

@@ -167,11 +167,11 @@ impl Credentials {
         Ok(known.by_id.get(&id).cloned())
     }
 
-    /// The credentials of which this is true.
-    pub(super) fn all(&self, is_it: impl Fn(&Entry) -> bool) -> Vec<Arc<Entry>> {
+    /// The credentials of which this is true. An error if they have not been read yet.
+    pub(super) fn all(&self, is_it: impl Fn(&Entry) -> bool) -> Result<Vec<Arc<Entry>>, Why> {
         let known = self.0.known.borrow();
-        let entries = known.iter().flat_map(|known| known.by_id.values());
-        entries.filter(|entry| is_it(entry)).cloned().collect()
+        let entries = known.as_ref().ok_or(Why::NotRead)?.by_id.values();
+        Ok(entries.filter(|entry| is_it(entry)).cloned().collect())
     }
 
     /// The time of Postgres.

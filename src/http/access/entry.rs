@@ -101,8 +101,16 @@ impl Entry {
         ends.into_iter().flatten().min()
     }
 
-    /// Checks the address of a request. A credential that is bound to addresses cannot be used from an unknown one.
-    pub(super) fn check_address(&self, peer: Option<IpAddr>) -> Result<(), Why> {
+    /// Checks the address of a request, counts the request against the rate, and notes that the credential was used.
+    pub(super) fn admit(&self, peer: Option<IpAddr>, now: Instant) -> Result<(), Why> {
+        self.check_address(peer)?;
+        self.check_rate(now)?;
+        self.usage.note();
+        Ok(())
+    }
+
+    /// A credential that is bound to addresses cannot be used from an unknown one.
+    fn check_address(&self, peer: Option<IpAddr>) -> Result<(), Why> {
         let Some(networks) = &self.credential.settings.addresses else {
             return Ok(());
         };
@@ -115,8 +123,7 @@ impl Entry {
         }
     }
 
-    /// Counts a request against the rate.
-    pub(super) fn check_rate(&self, now: Instant) -> Result<(), Why> {
+    fn check_rate(&self, now: Instant) -> Result<(), Why> {
         let rate = self.credential.settings.rate;
         rate.map_or(Ok(()), |rate| self.usage.count(rate, now))
             .map_err(Why::Rate)

@@ -38,7 +38,7 @@ pub(super) use self::{
     caller::Caller,
     error::AccessError,
     not_permitted::NotPermitted,
-    operator::find_operator,
+    operator::{count_wrong_guess, find_operator, may_guess, sign_in},
     presented::X_INTERNAL_TOKEN,
     refusal::Refusal,
     validity::Validity,

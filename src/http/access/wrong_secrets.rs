@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::refusal::Why;
 use crate::http::network::network;
 
 /// How many wrong secrets of one address are looked at in a period.
@@ -23,16 +24,27 @@ const MOST_REMEMBERED: usize = 10_000;
 pub struct WrongSecrets(Arc<Mutex<HashMap<IpAddr, (Instant, u32)>>>);
 
 impl WrongSecrets {
-    /// For how long nothing more of this address is looked at; `None` if it is.
-    pub(super) fn limited_for(&self, address: IpAddr, now: Instant) -> Option<Duration> {
+    /// An error if nothing more of this address is looked at. An unknown address is not limited.
+    pub(super) fn check(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Why> {
+        let wait = address.and_then(|address| self.limited_for(address, now));
+        wait.map_or(Ok(()), |wait| Err(Why::TooManyWrong(wait)))
+    }
+
+    /// Counts a refusal if the secret was wrong. A right secret that is no longer valid is no guess.
+    pub(super) fn note(&self, address: Option<IpAddr>, why: Why, now: Instant) {
+        if let (Why::WrongSecret, Some(address)) = (why, address) {
+            self.count(address, now);
+        }
+    }
+
+    fn limited_for(&self, address: IpAddr, now: Instant) -> Option<Duration> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) = counts.get(&network(address))?;
         let left = PERIOD.saturating_sub(now.saturating_duration_since(*since));
         (*count >= MOST && !left.is_zero()).then_some(left)
     }
 
-    /// Counts a wrong secret.
-    pub(super) fn count(&self, address: IpAddr, now: Instant) {
+    fn count(&self, address: IpAddr, now: Instant) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |since: &Instant| now.saturating_duration_since(*since) >= PERIOD;
         let address = network(address);

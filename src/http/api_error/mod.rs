@@ -54,8 +54,10 @@ pub(super) enum ApiError {
         /// The cursor before the oldest events.
         oldest: i64,
     },
-    /// The process has too many streams of events.
-    #[error("This gateway serves too many streams of events; poll, or try again later.")]
+    /// The process has too many streams of events, or the operator has.
+    #[error(
+        "This gateway serves too many streams of events, in all or to you; poll, or try again later."
+    )]
     TooManyStreams,
     /// The headers of the bulk client are wrong.
     #[error(
@@ -82,9 +84,6 @@ pub(super) enum ApiError {
     /// No operator has this name and secret.
     #[error("No operator has this name and secret.")]
     UnknownOperator,
-    /// Too many sign-ins under one name failed at one address.
-    #[error("Too many sign-ins failed. Wait a minute, and try again.")]
-    TooManySignIns,
     /// The sign-in link does not work, or does not work any more.
     #[error(
         "This sign-in link was used already, or it is older than 15 minutes. Ask for a new one."
@@ -138,8 +137,11 @@ pub(super) enum ApiError {
     #[error("The body took too long to arrive.")]
     BodyTooSlow,
     /// The body is larger than the limit.
-    #[error("The body is larger than 64 KiB.")]
-    BodyTooLarge,
+    #[error("The body is larger than {} KiB.", limit / 1024)]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The `Content-Type` is not JSON.
     #[error("Content-Type must be application/json.")]
     NotJson,
@@ -211,10 +213,10 @@ impl ApiError {
             | Self::WebhookDisabled => StatusCode::CONFLICT,
             Self::EventsDeleted { .. } | Self::Dropped { .. } => StatusCode::GONE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Overloaded | Self::TooManySignIns => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -238,7 +240,6 @@ impl ApiError {
             Self::ForeignForm => "foreign_form",
             Self::InvalidForm => "invalid_form",
             Self::UnknownOperator => "unknown_operator",
-            Self::TooManySignIns => "too_many_sign_ins",
             Self::UsedLink => "used_link",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::Dropped { .. } => "operation_dropped",
@@ -254,7 +255,7 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unfit(unfit) => unfit.code(),
             Self::BodyTooSlow => "body_too_slow",
-            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooLarge { .. } => "body_too_large",
             Self::NotJson => "not_json",
             Self::EncodedBody => "encoded_body",
             Self::Invalid(_) => "invalid_request",

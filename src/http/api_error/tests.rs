@@ -46,7 +46,7 @@ fn statuses_and_codes_are_stable() {
         (ApiError::UnknownLane, 404, "unknown_lane"),
         (Unfit::Changed.into(), 409, "operation_changed"),
         (Unfit::NoHold.into(), 409, "no_hold"),
-        (ApiError::BodyTooLarge, 413, "body_too_large"),
+        (ApiError::BodyTooLarge { limit: 1 }, 413, "body_too_large"),
         (ApiError::NotJson, 415, "not_json"),
         (ApiError::EncodedBody, 415, "encoded_body"),
         (ApiError::Invalid(Vec::new()), 422, "invalid_request"),

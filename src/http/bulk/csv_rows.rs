@@ -12,13 +12,13 @@ use super::{
     spreadsheet,
 };
 use crate::{
-    http::envelope,
+    http::{body::BODY_LIMIT, envelope},
     table::{Cells, Table},
 };
 
 /// Reads the rows. Stops at the first row whose end cannot be found.
 pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
-    let mut table = match Table::open(BufReader::new(reader), &["status"]) {
+    let mut table = match Table::open(BufReader::new(reader), &["status"], BODY_LIMIT) {
         Ok(table) => table,
         Err((line, faults)) => {
             let faults = faults.into_iter().map(table_problem).collect();

@@ -13,12 +13,14 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    request::{checked_name, problem},
+    error::At,
+    request::{checked_name, problem, too_large},
     rows::{Draft, Rows},
 };
 use crate::{
-    http::{envelope, json_value::RowsDigest},
+    http::{body::BODY_LIMIT, envelope, json_value::RowsDigest},
     operations::Entries,
+    table::TOO_LARGE,
 };
 
 /// The members of the upload other than `operations`.
@@ -49,16 +51,24 @@ pub(super) fn read_lines(
         number += 1;
         let text = line.trim_ascii();
         if !text.is_empty() {
-            digest.add(text);
-            add(rows, Some(number), serde_json::from_slice(text));
+            add(rows, digest, Some(number), text);
         }
         line.clear();
     }
     Ok(())
 }
 
-fn add(rows: &mut Rows, line: Option<usize>, read: Result<Entries<'_>, serde_json::Error>) {
-    match read {
+fn add(rows: &mut Rows, digest: &mut RowsDigest, line: Option<usize>, text: &[u8]) {
+    if text.len() > BODY_LIMIT {
+        *digest = RowsDigest::none();
+        return rows.add(Draft {
+            line,
+            problems: vec![too_large("")],
+            ..Draft::default()
+        });
+    }
+    digest.add(text);
+    match serde_json::from_slice(text) {
         Ok(Entries(entries)) => rows.add(Draft {
             line,
             ..draft(&entries)
@@ -120,8 +130,9 @@ impl<'de> Visitor<'de> for UploadVisitor<'_> {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut around = Around::new();
+        let mut left = Some(BODY_LIMIT);
         let mut has_rows = false;
         while let Some(key) = map.next_key::<String>()? {
             if key == "operations" && !has_rows {
@@ -134,10 +145,28 @@ impl<'de> Visitor<'de> for UploadVisitor<'_> {
                 if key == "operations" {
                     *self.digest = RowsDigest::none();
                 }
-                around.push((key, map.next_value()?));
+                let value: Box<RawValue> = map.next_value()?;
+                let size = key.len() + value.get().len();
+                let rest = left.and_then(|left| left.checked_sub(size));
+                if rest.is_some() {
+                    around.push((key, value));
+                } else if left.is_some() {
+                    self.refuse_rest();
+                }
+                left = rest;
             }
         }
         Ok(around)
+    }
+}
+
+impl UploadVisitor<'_> {
+    /// Refuses an upload whose other members are larger than an operation may be.
+    fn refuse_rest(&mut self) {
+        *self.digest = RowsDigest::none();
+        let message = format!("must have at most {BODY_LIMIT} bytes besides its operations");
+        let fault = problem("", TOO_LARGE, message);
+        self.rows.break_off(At::default(), vec![fault]);
     }
 }
 
@@ -163,8 +192,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Box<RawValue>>()? {
-            self.digest.add(row.get().as_bytes());
-            add(self.rows, None, serde_json::from_str(row.get()));
+            add(self.rows, self.digest, None, row.get().as_bytes());
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     http::{
         api_error::ApiError,
+        body::BODY_LIMIT,
         envelope::{self, TIME},
     },
     operations::{Deployment, Entry, Problem},
@@ -187,7 +188,7 @@ impl RetryRequest {
         request.finish()?;
         let mut problems = RowProblems::default();
         let mut modifications = BTreeMap::new();
-        match Table::open(body, &["id"]) {
+        match Table::open(body, &["id"], BODY_LIMIT) {
             Ok(table) => read_table(table, &mut modifications, &mut problems),
             Err((line, faults)) => {
                 problems.add(

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     domain::Amount,
-    http::api_error::ApiError,
+    http::{api_error::ApiError, body::BODY_LIMIT},
     operations::{Entries, Problem},
-    table::Fault,
+    table::{Fault, TOO_LARGE},
 };
 
 /// The longest name that a client may give, in characters.
@@ -173,6 +173,12 @@ pub(super) fn problem(pointer: &str, code: &'static str, message: impl Into<Stri
         code,
         message: message.into(),
     }
+}
+
+/// The problem of a row, or of its new data, that is larger than an operation may be.
+pub(super) fn too_large(pointer: &str) -> Problem {
+    let message = format!("must have at most {BODY_LIMIT} bytes");
+    problem(pointer, TOO_LARGE, message)
 }
 
 /// The problem of the request that corresponds to a fault of its table.

@@ -51,16 +51,19 @@ pub(super) async fn retry_batch(
     let format = Format::of(&headers).filter(|format| *format != Format::Lines);
     let format = format.ok_or(BulkError::UnknownRetryType)?;
     check_coding(&headers)?;
-    let _permit = api.bulk.upload_permit(&caller.owner).await;
+    let place = api.bulk.place(&caller.owner).await;
     let body = upload::read_whole(body).await?;
     caller
         .check_still_valid()
         .or(Err(BulkError::UnknownClient))?;
-    let body = without_byte_order_mark(&body);
-    let request = match format {
-        Format::Csv => RetryRequest::of_table(body, parameters)?,
-        Format::Json | Format::Lines => RetryRequest::of_json(body)?,
-    };
+    let reading = place.compute(move || {
+        let body = without_byte_order_mark(&body);
+        match format {
+            Format::Csv => RetryRequest::of_table(body, parameters),
+            Format::Json | Format::Lines => RetryRequest::of_json(body).map_err(BulkError::from),
+        }
+    });
+    let request = reading.await??;
     let batch = read_batch(&api, &caller.owner, &request.reference_id).await?;
     if api.store.backlog() >= api.max_waiting {
         return Err(ApiError::Overloaded.into());
@@ -69,7 +72,9 @@ pub(super) async fn retry_batch(
     let named: Option<Vec<i32>> = named.map(|records| records.iter().copied().collect());
     let candidates = api.store.retry_candidates(&batch, named.as_deref()).await?;
     let mut not_taken = unknown(named.as_deref(), &request.modifications, &candidates);
-    let (retries, refused) = choose(&api, &caller, request, candidates);
+    let (state, sender) = (Arc::clone(&api), caller.clone());
+    let choosing = place.compute(move || choose(&state, &sender, request, candidates));
+    let (retries, refused) = choosing.await?;
     not_taken.extend(refused);
     let taken = if retries.is_empty() {
         BTreeSet::new()

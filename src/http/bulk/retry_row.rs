@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use super::{
     csv_payload::{CsvPayload, merged},
-    modifications::Modification,
-    names, slips,
+    modifications::{Modification, NewData},
+    names,
+    request::too_large,
+    slips,
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{access::Caller, envelope, state::ApiState},
+    http::{access::Caller, body::BODY_LIMIT, envelope, state::ApiState},
     operations::{self, Entry, InvalidPayload, Problem},
     store::{Candidate, NewOperation, RowFailure},
 };
@@ -51,6 +53,16 @@ impl NotTaken {
             message: message.into(),
             errors: Vec::new(),
         }
+    }
+
+    /// A row whose data has these problems.
+    fn invalid(id: i32, problems: Vec<Problem>) -> Self {
+        Self::new(
+            id,
+            "invalid_data",
+            "is not valid; errors lists the problems",
+        )
+        .with(problems)
     }
 
     /// Adds the problems of the row's fields.
@@ -119,6 +131,7 @@ pub(super) fn operation_of(
     };
     check_eligible(failure, &wanted).map_err(|(code, message)| refuse(code, message))?;
     check_names(candidate, &wanted)?;
+    check_size(candidate, &wanted)?;
     let Wanted {
         modification,
         expires_at,
@@ -159,8 +172,7 @@ pub(super) fn operation_of(
         checked => {
             let theirs = checked.err().map(|InvalidPayload { problems }| problems);
             let problems = merged(problems, theirs.unwrap_or_default());
-            let message = "is not valid; errors lists the problems";
-            return Err(refuse("invalid_data", message.to_owned()).with(problems));
+            return Err(NotTaken::invalid(candidate.number, problems));
         }
     };
     caller
@@ -204,6 +216,15 @@ fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry
             Err(refuse("invalid_status", message.to_owned()))
         }
     }
+}
+
+/// Checks that new data in JSON is no larger than an operation may be. Rows of a table are not larger.
+fn check_size(candidate: &Candidate, wanted: &Wanted) -> Result<(), NotTaken> {
+    let data = wanted.modification.as_ref().map(|new| &new.data);
+    if matches!(data, Some(NewData::Json(data)) if data.get().len() > BODY_LIMIT) {
+        return Err(NotTaken::invalid(candidate.number, vec![too_large("")]));
+    }
+    Ok(())
 }
 
 /// Checks that a row in the table of a retry names the same client and loan as before.

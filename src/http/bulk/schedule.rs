@@ -63,13 +63,13 @@ pub(super) async fn schedule_batch(
     let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
     check_coding(&headers)?;
     let bulk = &api.bulk;
-    let _permit = bulk.upload_permit(&caller.owner).await;
+    let place = bulk.place(&caller.owner).await;
     let rows = Rows::new(Arc::clone(&api.deployment), caller.clone(), bulk.max_rows);
     let Upload {
         around,
         mut rows,
         digest,
-    } = upload::read(body, format, rows).await?;
+    } = upload::read(body, format, rows, &place).await?;
     caller
         .check_still_valid()
         .or(Err(BulkError::UnknownClient))?;

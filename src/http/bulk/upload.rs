@@ -9,9 +9,9 @@ use axum::{
 use futures_util::StreamExt as _;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::sync::mpsc;
 
-use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
+use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows, state::Place};
 use crate::{
     http::{
         api_error::ApiError,
@@ -62,10 +62,14 @@ pub(super) struct Upload {
 }
 
 /// Reads an upload, and checks its rows while it arrives.
-pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Upload, BulkError> {
+pub(super) async fn read(
+    body: Body,
+    format: Format,
+    mut rows: Rows,
+    place: &Place,
+) -> Result<Upload, BulkError> {
     let (sender, pieces) = mpsc::channel(PIECES);
-    let reading = spawn_blocking(move || {
-        let mut rows = rows;
+    let reading = place.compute(move || {
         let pieces = Pieces {
             pieces,
             current: Bytes::new(),
@@ -73,8 +77,8 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
         let read = read_rows(without_mark(pieces), format, &mut rows);
         (read, rows)
     });
-    let passed_on = pass_on(body, sender).await;
-    let (read, rows) = reading.await.or(Err(ApiError::Panicked))?;
+    let (passed_on, read) = tokio::join!(pass_on(body, sender), reading);
+    let (read, rows) = read?;
     // A body that was cut off may look complete to `read_rows`, so an error of the transfer takes precedence.
     let bytes = passed_on?;
     let (around, value) = read?;

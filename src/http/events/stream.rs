@@ -15,10 +15,9 @@ use futures_util::{
     stream::{iter, unfold},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::data::timestamp;
+use super::{data::timestamp, streams::OpenStream};
 use crate::{
     domain::State,
     http::{access::Validity, api_error::ApiError, operators::Ops, state::ApiState},
@@ -62,7 +61,7 @@ struct Telling {
     has_ended: bool,
     draining: CancellationToken,
     validity: Validity,
-    _permit: OwnedSemaphorePermit,
+    _open: OpenStream,
 }
 
 /// Streams events as they are numbered, after `Last-Event-ID` or `after`; without both, from now on.
@@ -73,16 +72,17 @@ pub(in crate::http) async fn stream_events(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
     let Query(query) = query.or(Err(ApiError::InvalidStreamQuery))?;
-    stream(&api, cursor(&query, &headers)?, ops.validity).await
+    stream(&api, cursor(&query, &headers)?, &ops).await
 }
 
 /// Streams the events after a cursor; without one, from now on. The stream ends with the credential of its reader.
 pub(in crate::http) async fn stream(
     api: &ApiState,
     cursor: Option<i64>,
-    validity: Validity,
+    ops: &Ops,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
-    let permit = api.streams.open().ok_or(ApiError::TooManyStreams)?;
+    let open = api.streams.open(&ops.operator.name);
+    let open = open.ok_or(ApiError::TooManyStreams)?;
     let reader = api.store.read_new_events();
     let position = match cursor {
         Some(cursor) => cursor,
@@ -98,8 +98,8 @@ pub(in crate::http) async fn stream(
         has_caught_up: false,
         has_ended: false,
         draining: api.draining.clone(),
-        validity,
-        _permit: permit,
+        validity: ops.validity.clone(),
+        _open: open,
     };
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("still here");
     Ok(Sse::new(telling.into_stream()).keep_alive(heartbeat))

@@ -11,6 +11,7 @@ use crate::{
     http::{
         access::AccessError,
         api_error::ApiError,
+        body::BODY_LIMIT,
         bulk::{BulkErrorBody, without_underscores},
         error::ErrorReport,
         problem::ProblemBody,
@@ -67,7 +68,7 @@ pub(super) fn of_body() -> Vec<ApiError> {
         ApiError::BrokenJson(serde_json::Error::custom("")),
         ApiError::UnreadableBody("".into()),
         ApiError::BodyTooSlow,
-        ApiError::BodyTooLarge,
+        ApiError::BodyTooLarge { limit: BODY_LIMIT },
         ApiError::NotJson,
         ApiError::EncodedBody,
         ApiError::Invalid(Vec::new()),

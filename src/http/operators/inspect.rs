@@ -13,6 +13,9 @@ use crate::{
     store::Inspected,
 };
 
+/// The reason in the audit for a look at people's data.
+pub(in crate::http) const LOOKED: &str = "looked at people's data";
+
 /// An operation, and the state of Fineract.
 #[derive(Debug, JsonSchema, Serialize)]
 #[schemars(rename = "OperationReport")]
@@ -23,7 +26,7 @@ pub(in crate::http) struct InspectBody {
     fineract: Fineract,
 }
 
-/// Shows an operation. Without the scope `ops.pii`, personal data is masked in the payload and in Fineract's bodies.
+/// Shows an operation with people's data, which the audit records. Without the scope `ops.pii`, personal data is masked in the payload and in Fineract's bodies.
 pub(in crate::http) async fn inspect_operation(
     ops: Ops,
     State(api): State<Arc<ApiState>>,
@@ -36,6 +39,8 @@ pub(in crate::http) async fn inspect_operation(
         api.store.record_failures_read(&[named.id().0]).await?;
     }
     let operation = if ops.has(Scope::OpsPii) {
+        let operator = ops.because(LOOKED.to_owned());
+        api.store.record_read(named.id(), &operator).await?;
         operation
     } else {
         operation.without_personal_data()

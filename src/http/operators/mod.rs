@@ -41,7 +41,7 @@ pub(super) use self::{
     cancel::cancel_operation,
     hold::{hold_operation, release_operation},
     hold_all::{HoldBody, end_hold, release_on_hold, show_hold},
-    inspect::{InspectBody, inspect_operation},
+    inspect::{InspectBody, LOOKED, inspect_operation},
     lane::show_lane,
     list::{CountsBody, count_operations, list_operations, operations_csv},
     operator::Ops,

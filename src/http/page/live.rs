@@ -20,7 +20,7 @@ pub(super) async fn stream_changes(
     session: Session,
     State(api): State<Arc<ApiState>>,
 ) -> Result<Response, ApiError> {
-    let (head, body) = stream(&api, None, session.validity())
+    let (head, body) = stream(&api, None, session.ops())
         .await?
         .into_response()
         .into_parts();

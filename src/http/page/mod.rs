@@ -13,7 +13,6 @@ mod choice;
 mod cookie;
 mod errors;
 mod explain;
-mod failures;
 mod filter;
 mod form;
 mod format;

@@ -26,7 +26,11 @@ use super::{
 };
 use crate::{
     domain::{OperationType, Scope, decision::UNSEEN},
-    http::{api_error::ApiError, operators::Named, state::ApiState},
+    http::{
+        api_error::ApiError,
+        operators::{LOOKED, Named},
+        state::ApiState,
+    },
     store::Inspected,
 };
 
@@ -108,9 +112,7 @@ pub(super) async fn reveal(
         is_indian: form.session.is_indian,
         ..Beside::default()
     };
-    let operator = form
-        .session
-        .because(Scope::OpsPii, "looked at people's data")?;
+    let operator = form.session.because(Scope::OpsPii, LOOKED)?;
     let found = named.find(&api).await?;
     api.store.record_reveal(&found, &operator).await?;
     page(&api, frame, named, beside).await

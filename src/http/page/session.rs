@@ -18,7 +18,7 @@ use super::{cookie::Secret, render::continue_here};
 use crate::{
     domain::Scope,
     http::{
-        access::{Validity, find_operator, peer_of},
+        access::{find_operator, peer_of},
         api_error::ApiError,
         operators::{Ops, checked_reason},
         state::ApiState,
@@ -44,16 +44,21 @@ pub(super) struct Session {
 impl Session {
     /// Reads the session of a request. `None` if there is none, if it has expired, or if the operator's token is gone.
     async fn read(api: &ApiState, secret: Secret, parts: &Parts) -> Result<Option<Self>, ApiError> {
-        let Some(stored) = api.store.session(&secret.digest()).await? else {
+        let digest = secret.digest();
+        let Some(stored) = api.page.look_up(api.store.session(&digest)).await? else {
+            // Not counted as a wrong secret: a session that has ended is no guess, and an office has many of them.
             return Ok(None);
         };
         let is_proven = |token: &Digest| secret.proof(token) == stored.proof;
-        let operator = find_operator(api, peer_of(parts), &stored.operator, is_proven);
-        Ok(operator.map(|(_, caller)| Self {
-            ops: Ops::new(&caller, parts),
-            secret,
-            is_indian: is_indian(&parts.headers),
-        }))
+        match find_operator(api, peer_of(parts), &stored.operator, is_proven) {
+            Ok((_, caller)) => Ok(Some(Self {
+                ops: Ops::new(&caller, parts),
+                secret,
+                is_indian: is_indian(&parts.headers),
+            })),
+            Err(refusal) if refusal.is_unauthorized() => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// The name of the operator's token.
@@ -61,9 +66,9 @@ impl Session {
         &self.ops.operator.name
     }
 
-    /// Ends what takes long when the operator's credential is no longer valid.
-    pub(super) fn validity(&self) -> Validity {
-        self.ops.validity.clone()
+    /// The operator.
+    pub(super) fn ops(&self) -> &Ops {
+        &self.ops
     }
 
     /// Whether the operator has this scope.

@@ -1,21 +1,16 @@
 //! Signing in with the name and the secret of an operator's token or with a link, and signing out.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{
     Extension, Json,
     extract::{Path, Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq as _;
 
 use super::{
     cookie::{Secret, forget_cookie},
@@ -26,7 +21,7 @@ use super::{
 };
 use crate::{
     http::{
-        access::{X_INTERNAL_TOKEN, find_operator},
+        access::{self, X_INTERNAL_TOKEN, count_wrong_guess, find_operator, may_guess},
         api_error::ApiError,
         observe::Peer,
         operators::Ops,
@@ -106,34 +101,31 @@ pub(super) async fn sign_in(
     form: OwnForm<SignIn>,
 ) -> Result<Response, ApiError> {
     let SignIn { name, secret, next } = form.fields;
-    let peer = peer.map(|Extension(Peer(address))| address);
-    let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let now = Instant::now();
-    let again = |status, error: &ApiError| {
-        let (visitor, cookie) = visitor(&form.headers);
-        let page = SignInPage {
-            frame: Frame::of_visitor(&api, "Sign in", &visitor),
-            next: next.clone(),
-            name: name.clone(),
-            problem: Some(error.to_string()),
-        };
-        (status, AppendHeaders(cookie), html(&page)).into_response()
-    };
-    let digest = digest(secret.expose_secret().as_bytes());
-    let is_it = |known: &Digest| known.ct_eq(&digest).into();
-    let Some((token, _)) = find_operator(&api, peer, &name, is_it) else {
-        // Only failures are limited: otherwise somebody at the same address could keep an operator out.
-        if api.page.failures.is_limited(address, &name, now) {
-            let error = ApiError::TooManySignIns;
-            return Ok(again(StatusCode::TOO_MANY_REQUESTS, &error));
+    let secret = secret.expose_secret().as_bytes();
+    let token = match access::sign_in(&api, address(peer), &name, secret) {
+        Ok((token, _)) => token,
+        Err(refusal) if refusal.is_unauthorized() => {
+            tracing::warn!("a sign-in to the operators' page failed");
+            return Ok(show_again(&api, &form.headers, name, next));
         }
-        api.page.failures.count(address, &name, now);
-        tracing::warn!("a sign-in to the operators' page failed");
-        return Ok(again(StatusCode::FORBIDDEN, &ApiError::UnknownOperator));
+        Err(refusal) => return Err(refusal.into()),
     };
     let secret = begin(&api, SessionKind::Session, (&name, &token), LIFETIME).await?;
     tracing::info!(caller = name, "an operator signed in to the page");
     Ok(go_with(&secret, &form.headers, &next))
+}
+
+/// Shows the form again, to whoever has sent a wrong name or secret.
+fn show_again(api: &ApiState, headers: &HeaderMap, name: String, next: String) -> Response {
+    let (secret, cookie) = visitor(headers);
+    let error = ApiError::UnknownOperator;
+    let page = SignInPage {
+        frame: Frame::of_visitor(api, "Sign in", &secret),
+        next,
+        name,
+        problem: Some(error.to_string()),
+    };
+    (error.status(), AppendHeaders(cookie), html(&page)).into_response()
 }
 
 /// Makes a link with which the operator of this token can sign in once. The operator sends the token as for the API.
@@ -168,20 +160,31 @@ pub(super) async fn show_link(
     Ok((AppendHeaders(cookie), html(&page)).into_response())
 }
 
-/// Signs an operator in by a link, which then no longer works.
+/// Signs an operator in by a link, which then no longer works. A wrong link counts as a wrong secret.
 pub(super) async fn use_link(
     State(api): State<Arc<ApiState>>,
     Path(link): Path<String>,
     peer: Option<Extension<Peer>>,
     form: OwnForm<Nothing>,
 ) -> Result<Response, ApiError> {
-    let peer = peer.map(|Extension(Peer(address))| address);
+    let peer = address(peer);
+    may_guess(&api, peer)?;
     let link = Secret::parse(&link).ok_or(ApiError::UsedLink)?;
-    let found = api.store.take_link(&link.digest()).await?;
-    let found = found.ok_or(ApiError::UsedLink)?;
+    let digest = link.digest();
+    let found = api.page.look_up(api.store.take_link(&digest)).await?;
+    let Some(found) = found else {
+        count_wrong_guess(&api, peer);
+        return Err(ApiError::UsedLink);
+    };
     let is_proven = |known: &Digest| link.proof(known) == found.proof;
     let operator = find_operator(&api, peer, &found.operator, is_proven);
-    let (token, _) = operator.ok_or(ApiError::UsedLink)?;
+    let (token, _) = operator.map_err(|refusal| {
+        if refusal.is_unauthorized() {
+            ApiError::UsedLink
+        } else {
+            refusal.into()
+        }
+    })?;
     let who = (found.operator.as_str(), &token);
     let secret = begin(&api, SessionKind::Session, who, LIFETIME).await?;
     tracing::info!(
@@ -209,6 +212,10 @@ pub(super) async fn sign_out_everywhere(
 ) -> Result<Response, ApiError> {
     api.store.end_sessions_of(form.session.name()).await?;
     Ok(go_without(&headers))
+}
+
+fn address(peer: Option<Extension<Peer>>) -> Option<IpAddr> {
+    peer.map(|Extension(Peer(address))| address)
 }
 
 /// The secret of a visitor who is not signed in, and the header that sets it if the visitor has none yet.

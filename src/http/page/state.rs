@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use tokio::sync::Semaphore;
 
-use super::failures::Failures;
+/// How many sessions and links are looked up at the same time. Everybody can send a wrong one, so the others must not have
+/// to wait for the connections that these need.
+const LOOK_UPS: usize = 4;
 
 /// The settings and the memory of the page. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -13,8 +16,7 @@ pub struct Page {
     pub(super) zone: Tz,
     /// The tenant in Fineract, as the head of each page shows it.
     pub(super) tenant: Arc<str>,
-    /// The failed sign-ins of the last minute.
-    pub(super) failures: Arc<Failures>,
+    look_ups: Arc<Semaphore>,
 }
 
 impl Page {
@@ -23,7 +25,14 @@ impl Page {
         Self {
             zone,
             tenant: tenant.unwrap_or_default().into(),
-            failures: Arc::default(),
+            look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
         }
+    }
+
+    /// Looks up the secret of a visitor in the database, as soon as fewer others are looked up.
+    pub(super) async fn look_up<T>(&self, look_up: impl Future<Output = T>) -> T {
+        // The semaphore is never closed.
+        let _permit = self.look_ups.acquire().await;
+        look_up.await
     }
 }

@@ -50,7 +50,7 @@ pub(in crate::store) enum Action {
 }
 
 impl Action {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
             Self::Retry => "retry",

@@ -1,6 +1,6 @@
 //! `fineract-gateway bulk`.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path};
 
 use sqlx::PgPool;
 
@@ -52,6 +52,8 @@ async fn a_file_is_sent_and_its_failed_rows_are_corrected_and_sent_again(pool: P
         refused.stderr
     );
 
+    fs::write(failed, "").unwrap();
+    fs::set_permissions(failed, fs::Permissions::from_mode(0o644)).unwrap();
     let sent = bulk(gateway.address, "r", &["submit", path, "--accept-valid"]).await;
     assert_eq!(sent.code, Some(1), "{}", sent.stderr);
     assert!(
@@ -60,6 +62,9 @@ async fn a_file_is_sent_and_its_failed_rows_are_corrected_and_sent_again(pool: P
         "{}",
         sent.stdout
     );
+    // It has people's data. What was there before was readable by all.
+    let mode = fs::metadata(failed).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     let written = fs::read_to_string(failed).unwrap();
     let lines: Vec<_> = written.lines().collect();
     // Two rows have the same mobile number. Fineract accepts the row that arrives first.

@@ -191,3 +191,64 @@ async fn ten_thousand_rows_are_a_batch_and_one_more_is_not(pool: PgPool) {
     assert_eq!((status, code.as_str()), (413, "TooManyRows"));
     assert_eq!(message, "A batch may have at most 10000 rows.");
 }
+
+#[sqlx::test]
+async fn a_row_is_no_larger_than_an_operation_may_be(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    let row = |note: usize| {
+        let mut row = client_create("C");
+        row["data"]["note"] = json!("x".repeat(note));
+        row
+    };
+    let (fits, large) = (row(60_000), row(65_536));
+    let header = "status,externalId,firstname";
+    let large_cell = "x".repeat(65_536);
+    for (path, media_type, body) in [
+        (
+            "schedule",
+            "application/json",
+            json!({ "reference_id": "r", "operations": [fits, large] }).to_string(),
+        ),
+        (
+            "schedule?reference_id=r",
+            "application/x-ndjson",
+            format!("{fits}\n{large}\n"),
+        ),
+        (
+            "schedule?reference_id=r",
+            "text/csv",
+            format!("{header}\nCLIENT_UPDATE,C,A\nCLIENT_UPDATE,C,{large_cell}\n"),
+        ),
+    ] {
+        let answer = Answer::of(bulk.post(path, media_type, body)).await;
+        let errors = errors_of(&answer);
+        let too_large = (Some(2), String::new(), "too_large".to_owned());
+        let found: Vec<_> = errors
+            .iter()
+            .filter(|(_, _, code)| *code == too_large.2)
+            .collect();
+        assert_eq!(found, [&too_large], "{media_type}");
+    }
+    let around = json!({ "reference_id": "r", "more": "x".repeat(65_536), "operations": [client_create("C")] });
+    let answer = bulk.send("schedule", &around).await;
+    assert_eq!(
+        errors_of(&answer),
+        [(None, String::new(), "too_large".to_owned())]
+    );
+
+    let mut bad = client_create("C");
+    bad["data"]["firstname"] = json!("");
+    let body = json!({ "reference_id": "r", "accept": "valid", "operations": [bad] });
+    assert_eq!(bulk.send("schedule", &body).await.status, 202);
+    let retry = |new: &Value| {
+        let modification = json!({ "id": 1, "data": new["data"] });
+        json!({ "reference_id": "r", "modifications": [modification] })
+    };
+    let answer = bulk.send("retry", &retry(&large)).await.json();
+    let not_taken = &answer["not_taken"][0];
+    assert_eq!(not_taken["code"], "invalid_data", "{answer}");
+    assert_eq!(not_taken["errors"][0]["code"], "too_large", "{answer}");
+    let answer = bulk.send("retry", &retry(&client_create("C"))).await;
+    assert_eq!(answer.json()["taken"], json!([1]), "{}", answer.text);
+}

@@ -1,15 +1,19 @@
 //! `GET /fineract/events`: the operators' stream.
 
-use reqwest::{Method, Response};
+use fineract_gateway::domain::CredentialKind;
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::time::timeout;
 
 use super::numbered;
-use crate::support::{
-    OPS_TOKEN, TestGateway,
-    eventually::DEADLINE,
-    fixtures::{client_update, done},
+use crate::{
+    keys::Key,
+    support::{
+        Answer, OPS_TOKEN, TestGateway,
+        eventually::{DEADLINE, eventually},
+        fixtures::{client_update, done},
+    },
 };
 
 /// A stream that is open.
@@ -20,9 +24,13 @@ struct Stream {
 
 impl Stream {
     async fn open(gateway: &TestGateway, last_event_id: Option<&str>) -> Self {
+        Self::open_as(gateway, OPS_TOKEN, last_event_id).await
+    }
+
+    async fn open_as(gateway: &TestGateway, secret: &str, last_event_id: Option<&str>) -> Self {
         let mut request = gateway
             .request(Method::GET, "/fineract/events")
-            .header("X-Internal-Token", OPS_TOKEN)
+            .header("X-Internal-Token", secret)
             .timeout(DEADLINE);
         if let Some(id) = last_event_id {
             request = request.header("Last-Event-ID", id);
@@ -102,25 +110,54 @@ async fn a_stream_ends_when_the_gateway_drains(pool: PgPool) {
     assert_eq!(stream.next().await, None);
 }
 
+/// A key of an operator who may open streams.
+async fn another_operator(gateway: &TestGateway) -> Key {
+    let scopes = json!({ "scopes": ["ops.read"] });
+    Key::create(gateway, CredentialKind::Ops, scopes).await
+}
+
+/// What a gateway answers to another stream of `admin`.
+async fn status_of_another(gateway: &TestGateway) -> StatusCode {
+    let request = gateway.request(Method::GET, "/fineract/events");
+    let request = request.header("X-Internal-Token", OPS_TOKEN);
+    request.send().await.unwrap().status()
+}
+
+#[sqlx::test]
+async fn an_operator_has_at_most_20(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(Stream::open(&gateway, None).await);
+    }
+    let another = gateway.request(Method::GET, "/fineract/events");
+    let answer = Answer::of(another.header("X-Internal-Token", OPS_TOKEN)).await;
+    assert_eq!(answer.problem(), (503, "too_many_streams".to_owned()));
+    assert_eq!(answer.header("retry-after"), "5");
+    let other = another_operator(&gateway).await;
+    Stream::open_as(&gateway, &other.secret, None).await;
+    streams.pop();
+    eventually("a stream is free", async || {
+        status_of_another(&gateway).await == StatusCode::OK
+    })
+    .await;
+}
+
 #[sqlx::test]
 async fn a_process_serves_at_most_200(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let mut streams = Vec::new();
-    for _ in 0..200 {
-        streams.push(Stream::open(&gateway, None).await);
+    for _ in 0..10 {
+        let operator = another_operator(&gateway).await;
+        for _ in 0..20 {
+            streams.push(Stream::open_as(&gateway, &operator.secret, None).await);
+        }
     }
-    let another = gateway
-        .request(Method::GET, "/fineract/events")
-        .header("X-Internal-Token", OPS_TOKEN);
-    let answer = crate::support::Answer::of(another).await;
-    assert_eq!(answer.problem(), (503, "too_many_streams".to_owned()));
-    assert_eq!(answer.header("retry-after"), "5");
+    let refused = status_of_another(&gateway).await;
+    assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
     streams.pop();
-    crate::support::eventually::eventually("a stream is free", async || {
-        let request = gateway
-            .request(Method::GET, "/fineract/events")
-            .header("X-Internal-Token", OPS_TOKEN);
-        request.send().await.unwrap().status() == 200
+    eventually("a stream is free", async || {
+        status_of_another(&gateway).await == StatusCode::OK
     })
     .await;
 }

@@ -210,9 +210,12 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
     );
     // The gateway still accepts operations.
     let accepted = first.send("CLIENT_CREATE", client("C-2")).await;
-    let answer = second.get("/readyz").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(ready(answer).is_string());
+    eventually("the other gateway reports the hold", async || {
+        let answer = second.get("/readyz").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        ready(answer).is_string()
+    })
+    .await;
     let operator = Operator::of(second.address);
     let shown = operator
         .hold(reqwest::Method::GET, "", &Value::Null)

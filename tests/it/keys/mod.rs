@@ -139,7 +139,7 @@ async fn hear_of_changes(gateway: &TestGateway) {
 }
 
 /// The reasons for which credentials were refused in this process, with their numbers, as the metrics tell.
-async fn refusals(gateway: &TestGateway, reason: &str) -> u64 {
+pub(crate) async fn refusals(gateway: &TestGateway, reason: &str) -> u64 {
     let metrics = Answer::of(gateway.request(Method::GET, "/metrics"))
         .await
         .text;

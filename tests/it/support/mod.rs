@@ -31,8 +31,8 @@ use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     domain::{End, FineractHealth, OperationType, Outcome},
     http::{
-        self, ApiState, Budgets, Bulk, BulkClients, ConnectionLimits, Credentials, Door, Page,
-        Streams, Tokens, WrongSecrets,
+        self, ApiState, Budgets, Bulk, BulkClients, ConnectionLimits, Credentials, DatabaseProbe,
+        Door, Page, Streams, Tokens, WrongSecrets,
     },
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
@@ -140,6 +140,7 @@ impl TestGateway {
         let mut state = ApiState {
             has_callers: true,
             store: store.clone(),
+            database_probe: DatabaseProbe::default(),
             deployment: Arc::new(deployment()),
             credentials: credentials.clone(),
             wrong_secrets: WrongSecrets::default(),

@@ -158,8 +158,21 @@ pub(crate) async fn leave_attempt(pool: &PgPool, tracking_id: &str) {
     .expect("the database is there");
 }
 
-/// The audit of an operation: who did what, in which request, and the detail.
+/// The audit of an operation without looks at people's data: who did what, in which request, and the detail.
 pub(crate) async fn audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
+    let mut rows = whole_audit(pool, tracking_id).await;
+    rows.retain(|row| row[1] != "reveal");
+    rows
+}
+
+/// Who has looked at people's data of an operation.
+pub(crate) async fn looks(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
+    let mut rows = whole_audit(pool, tracking_id).await;
+    rows.retain(|row| row[1] == "reveal");
+    rows.into_iter().map(|mut row| row[0].take()).collect()
+}
+
+async fn whole_audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
     sqlx::query_scalar!(
         "SELECT json_build_array(operator, action, request_id, detail) AS \"row!\"
            FROM audit

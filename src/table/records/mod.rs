@@ -24,8 +24,7 @@ enum State {
     Return,
 }
 
-/// A violation of the format. It is then uncertain where the record ends, and everything after the record is uncertain
-/// too.
+/// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Broken {
     /// A quote occurred inside a cell that does not begin with a quote, or a cell that begins with `="` does not end
@@ -41,12 +40,17 @@ pub(super) enum Broken {
     /// A carriage return occurred without a line feed; a line ends with CR LF, or with LF.
     #[error("has a carriage return without a line feed")]
     BareReturn,
+    /// The record is longer than records may be.
+    #[error("is too long")]
+    TooLong,
 }
 
 /// Reads records one by one.
 #[derive(Debug)]
 pub(super) struct Records<R> {
     input: R,
+    /// How many bytes a record may have, with the end of its line.
+    longest: usize,
     /// The number of lines that have ended.
     lines: usize,
 }
@@ -58,15 +62,28 @@ pub(super) struct Record {
     pub(super) cells: Result<Vec<Vec<u8>>, Broken>,
 }
 
+impl Record {
+    /// Whether it is uncertain where the record ends, so that everything after it is uncertain too.
+    pub(super) fn is_broken(&self) -> bool {
+        let why = self.cells.as_ref().err();
+        why.is_some_and(|why| *why != Broken::TooLong)
+    }
+}
+
 impl<R: BufRead> Records<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input, lines: 0 }
+    /// Reads records of at most `longest` bytes. Of a longer one only the end is looked for.
+    pub(super) fn new(input: R, longest: usize) -> Self {
+        Self {
+            input,
+            longest,
+            lines: 0,
+        }
     }
 
     /// The next record. A blank line is a record with one empty cell.
     pub(super) fn next(&mut self) -> Option<Record> {
         let line = self.lines + 1;
-        let mut parser = Parser::default();
+        let mut parser = Parser::new(self.longest);
         let mut is_empty = true;
         let ended = loop {
             // An error of the input ends the records here. The code that provides the input reports the error.
@@ -93,7 +110,7 @@ impl<R: BufRead> Records<R> {
         };
         (!is_empty).then(|| Record {
             line,
-            cells: ended.map(|()| parser.cells),
+            cells: ended.and_then(|()| parser.into_cells()),
         })
     }
 }
@@ -101,23 +118,25 @@ impl<R: BufRead> Records<R> {
 #[derive(Debug)]
 struct Parser {
     state: State,
+    /// How many more bytes the record may have. `None`: it has had too many, and its cells are no longer kept.
+    left: Option<usize>,
     cell: Vec<u8>,
     cells: Vec<Vec<u8>>,
 }
 
-impl Default for Parser {
-    fn default() -> Self {
+impl Parser {
+    fn new(longest: usize) -> Self {
         Self {
             state: State::Start,
+            left: Some(longest),
             cell: Vec::new(),
             cells: Vec::new(),
         }
     }
-}
 
-impl Parser {
     /// Processes a byte and returns whether the record has ended with it.
     fn take(&mut self, byte: u8) -> Result<bool, Broken> {
+        self.left = self.left.and_then(|left| left.checked_sub(1));
         self.state = match (self.state, byte) {
             (State::Quoted, b'"') => State::Closed,
             (State::Return, b'\n') => return Ok(true),
@@ -131,11 +150,11 @@ impl Parser {
             }
             (State::Quoted | State::Formula, _) => self.push(byte, self.state),
             (State::Start | State::Bare | State::Closed | State::FormulaEnd, b',') => {
-                self.cells.push(std::mem::take(&mut self.cell));
+                self.end_cell();
                 State::Start
             }
             (State::Start | State::Bare | State::Closed | State::FormulaEnd, b'\r' | b'\n') => {
-                self.cells.push(std::mem::take(&mut self.cell));
+                self.end_cell();
                 if byte == b'\n' {
                     return Ok(true);
                 }
@@ -149,15 +168,31 @@ impl Parser {
     }
 
     fn push(&mut self, byte: u8, state: State) -> State {
-        self.cell.push(byte);
+        // Two bytes are enough to see whether the cell is `=`.
+        if self.left.is_some() || self.cell.len() < 2 {
+            self.cell.push(byte);
+        }
         state
+    }
+
+    fn end_cell(&mut self) {
+        let cell = std::mem::take(&mut self.cell);
+        if self.left.is_some() {
+            self.cells.push(cell);
+        } else {
+            self.cells = Vec::new();
+        }
+    }
+
+    fn into_cells(self) -> Result<Vec<Vec<u8>>, Broken> {
+        self.left.map(|_| self.cells).ok_or(Broken::TooLong)
     }
 
     /// Processes the end of the file.
     fn finish(&mut self) -> Result<(), Broken> {
         match self.state {
             State::Start | State::Bare | State::Closed | State::FormulaEnd => {
-                self.cells.push(std::mem::take(&mut self.cell));
+                self.end_cell();
                 Ok(())
             }
             State::Quoted => Err(Broken::Unclosed),
@@ -168,120 +203,4 @@ impl Parser {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::BufReader;
-
-    use proptest::{collection::vec, prelude::*};
-
-    use super::*;
-
-    /// Reads all records up to the first broken one, in small pieces, as an upload arrives.
-    fn read(text: &[u8], piece: usize) -> Vec<Record> {
-        let mut records = Records::new(BufReader::with_capacity(piece, text));
-        let mut all = Vec::new();
-        while let Some(record) = records.next() {
-            let is_broken = record.cells.is_err();
-            all.push(record);
-            if is_broken {
-                break;
-            }
-        }
-        all
-    }
-
-    #[test]
-    fn what_breaks_the_rules_is_told_with_the_line_where_its_row_began() {
-        for (text, line, broken) in [
-            ("a,\"2nd branch\nb,c\nd,e\n", 1, Broken::Unclosed),
-            ("a\nb,\"2nd\nc,\"x\"\n", 2, Broken::TextAfterQuote),
-            ("a\n\"x\ny\",b\n\"c\"d\n", 4, Broken::TextAfterQuote),
-            ("a\nb \"c\"\n", 2, Broken::QuoteInside),
-            ("a,5\" pipe\n", 1, Broken::QuoteInside),
-            ("a, \"b\"\n", 1, Broken::QuoteInside),
-            ("=\"a,b\"\n", 1, Broken::QuoteInside),
-            ("=\"a\n", 1, Broken::QuoteInside),
-            ("=\"a", 1, Broken::QuoteInside),
-            ("=\"a\"b\n", 1, Broken::QuoteInside),
-            ("\"", 1, Broken::Unclosed),
-            ("a\rb\n", 1, Broken::BareReturn),
-            ("\"a\"\rb\n", 1, Broken::BareReturn),
-            ("a\n\nb\r", 3, Broken::BareReturn),
-        ] {
-            let found = read(text.as_bytes(), 2).pop();
-            let expected = Record {
-                line,
-                cells: Err(broken),
-            };
-            assert_eq!(found, Some(expected), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_record_is_its_cells() {
-        let text = "\r\na,\"b\"\"\r\nc\",\n\"\",=\"007\",=\r\n,";
-        let found: Vec<_> = read(text.as_bytes(), 3)
-            .into_iter()
-            .map(|record| {
-                let cells = record.cells.unwrap().into_iter();
-                let texts: Vec<_> = cells.map(|cell| String::from_utf8(cell).unwrap()).collect();
-                (record.line, texts)
-            })
-            .collect();
-        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            found,
-            [
-                (1, texts(&[""])),
-                (2, texts(&["a", "b\"\r\nc", ""])),
-                (4, texts(&["", "=\"007\"", "="])),
-                (5, texts(&["", ""])),
-            ]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_read(rows in vec(vec("[a\",\r\n =']{0,6}", 2..4), 0..6), piece in 1..9_usize) {
-            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-            for row in &rows {
-                writer.write_record(row).unwrap();
-            }
-            let written = writer.into_inner().unwrap();
-            let found: Vec<_> = read(&written, piece).into_iter().map(|record| record.cells.unwrap()).collect();
-            let expected: Vec<Vec<Vec<u8>>> = rows
-                .iter()
-                .map(|row| row.iter().map(|cell| cell.as_bytes().to_vec()).collect())
-                .collect();
-            prop_assert_eq!(found, expected);
-        }
-
-        /// If the strict parser accepts a text, a lenient parser reads the same cells from it. No line is lost.
-        #[test]
-        fn what_is_taken_is_read_alike_by_others(text in "[a\",\r\n=]{0,24}", piece in 1..9_usize) {
-            let records = read(text.as_bytes(), piece);
-            let is_broken = records.last().is_some_and(|record| record.cells.is_err());
-            if is_broken || text.contains("=\"") {
-                return Ok(());
-            }
-            let mut reader = csv::ReaderBuilder::new()
-                .flexible(true)
-                .has_headers(false)
-                .from_reader(text.as_bytes());
-            let theirs: Vec<Vec<Vec<u8>>> = reader
-                .byte_records()
-                .map(|record| record.unwrap().iter().map(<[u8]>::to_vec).collect())
-                .collect();
-            // The csv crate skips blank lines.
-            let ours: Vec<_> = records
-                .into_iter()
-                .map(|record| record.cells.unwrap())
-                .filter(|cells| cells.len() > 1 || cells.iter().any(|cell| !cell.is_empty()))
-                .collect();
-            let theirs: Vec<_> = theirs
-                .into_iter()
-                .filter(|cells| cells.len() > 1 || cells.iter().any(|cell| !cell.is_empty()))
-                .collect();
-            prop_assert_eq!(ours, theirs);
-        }
-    }
-}
+mod tests;
