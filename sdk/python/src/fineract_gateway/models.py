@@ -36,7 +36,8 @@ class ClientCreate(TypedDict):
     lastname: str
     # your id of the client — a text of at most 100 characters: your own external id of a client or loan. It must not
     # contain `%`, `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and
-    # must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan.
+    # Apart from case, send it exactly as Fineract shows it
     externalId: str
     # must differ from the numbers of all other clients
     mobileNo: NotRequired[str | None]
@@ -51,7 +52,8 @@ class ClientUpdate(TypedDict):
 
     # the client — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     externalId: str
     # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     activationDate: NotRequired[str | date | None]
@@ -68,7 +70,8 @@ class LoanCreate(TypedDict):
     lenderConfig: str
     # your id of the loan — a text of at most 100 characters: your own external id of a client or loan. It must not
     # contain `%`, `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and
-    # must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan.
+    # Apart from case, send it exactly as Fineract shows it
     externalId: str
     # a JSON number above zero with at most 19 digits, 2 of them after the decimal point; trailing zeros do not count as
     # decimal places. Fineract receives exactly these digits
@@ -88,7 +91,7 @@ class LoanCreate(TypedDict):
     # **your** id of its client (its `externalId`) — a text of at most 100 characters: your own external id of a client
     # or loan. It must not contain `%`, `/`, `\\`, `;`, control characters or invisible characters, must not begin or
     # end with a blank, and must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and
-    # `l-1` are the same loan
+    # `l-1` are the same loan. Apart from case, send it exactly as Fineract shows it
     clientId: str
 
 
@@ -97,7 +100,8 @@ class LoanUpdate(TypedDict):
 
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     externalId: str
     # a JSON number above zero with at most 19 digits, 2 of them after the decimal point; trailing zeros do not count as
     # decimal places. Fineract receives exactly these digits
@@ -117,7 +121,8 @@ class LoanUpdate(TypedDict):
 class LoanApprove(TypedDict):
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     approvedOnDate: str | date
@@ -128,7 +133,8 @@ class LoanDisburse(TypedDict):
 
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     actualDisbursementDate: str | date
@@ -148,14 +154,16 @@ class LoanDelete(TypedDict):
 
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
 
 
 class LoanRepayment(TypedDict):
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     transactionDate: str | date
@@ -172,7 +180,8 @@ class LoanRepayment(TypedDict):
 class LoanReject(TypedDict):
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     rejectedOnDate: str | date
@@ -182,7 +191,8 @@ class LoanReject(TypedDict):
 class LoanWithdraw(TypedDict):
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     withdrawnOnDate: str | date
@@ -192,7 +202,8 @@ class LoanWithdraw(TypedDict):
 class LoanUndoApproval(TypedDict):
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     note: NotRequired[str | None]
 
@@ -202,7 +213,8 @@ class LoanUndoDisbursal(TypedDict):
 
     # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
     # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
-    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan. Apart from
+    # case, send it exactly as Fineract shows it
     external_loan_id: str
     note: NotRequired[str | None]
 
