@@ -25,6 +25,7 @@ pub(super) struct Shown<'a> {
 
 /// What decides about a failed operation beside its own row.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told by itself")]
 pub(super) struct Beside {
     /// How many attempts it has had.
     pub(super) attempts: i64,

@@ -99,14 +99,10 @@ impl Store {
                 batch_id: row.batch_id,
                 reference_id: row.reference_id,
             };
-            let what = match (row.body, event.into_event()?) {
-                (Some(body), _) => What::Message(body),
-                (None, Some(event)) => What::Event(event),
-                (None, None) => What::Deleted,
-            };
+            let event = event.into_event()?.map_or(What::Deleted, What::Event);
             Ok(DueDelivery {
                 id: row.id,
-                what,
+                what: row.body.map_or(event, What::Message),
                 tries: row.tries,
                 trace_parent: names::trace_parent(row.traceparent),
             })

@@ -100,7 +100,8 @@ async fn refused_rows_and_answers_of_receivers_are_erased_too(pool: PgPool) {
         erased.stdout
     );
     assert_eq!(tables_with(&pool, "9966").await, [""; 0]);
-    let kept = r#"SELECT names ->> 'externalId' = 'C' AND erased_at IS NULL FROM batch_row WHERE number = 5"#;
+    let kept =
+        "SELECT names ->> 'externalId' = 'C' AND erased_at IS NULL FROM batch_row WHERE number = 5";
     assert!(is_true(&pool, kept).await);
     assert_eq!(tables_with(&pool, "jayesh").await, [""; 0]);
     assert_eq!(tables_with(&pool, "jalila").await, ["batch_row"]);

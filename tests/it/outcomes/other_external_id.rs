@@ -1,4 +1,4 @@
-//! A Fineract whose database does not distinguish two external ids, as MySQL does not distinguish `É-1` and `E-1`.
+//! A Fineract whose database does not distinguish two external ids, such as `É-1` and `E-1`.
 
 use sqlx::PgPool;
 

@@ -124,14 +124,7 @@ pub(super) async fn read_operation(
     .or_fail_to("inspect an operation")
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let entry = |writes| {
-        move |(lane, position)| InspectedLaneEntry {
-            lane,
-            position,
-            writes,
-        }
-    };
-    let read = row.read_lane.zip(row.read_position).map(entry(false));
+    let read = row.read_lane.zip(row.read_position);
     let first = row.first_id.zip(row.first_type);
     let named = row.hold_id.zip(row.hold_reason);
     let hold = named.zip(row.hold_by.zip(row.hold_since));
@@ -160,9 +153,7 @@ pub(super) async fn read_operation(
         claims: row.attempt,
         key_number: row.key_number,
         lost: row.lost,
-        lanes: std::iter::once(entry(true)((row.lane, row.position)))
-            .chain(read)
-            .collect(),
+        lanes: lane_entries((row.lane, row.position), read),
         retry_of: first.map(|(id, name)| TrackingName::new(&name, id)),
         erased_at: row.erased_at,
         payload: row.data.0,
@@ -173,4 +164,15 @@ pub(super) async fn read_operation(
             error_message: row.message,
         }),
     }))
+}
+
+/// The places of an operation in the lane that it writes, and in the lane that it reads.
+fn lane_entries(written: (String, i64), read: Option<(String, i64)>) -> Vec<InspectedLaneEntry> {
+    let places = std::iter::once((written, true)).chain(read.map(|read| (read, false)));
+    let entries = places.map(|((lane, position), writes)| InspectedLaneEntry {
+        lane,
+        position,
+        writes,
+    });
+    entries.collect()
 }
