@@ -237,6 +237,8 @@ async fn an_action_without_a_reason_is_refused(pool: PgPool) {
     let operator = Operator::of(gateway.address);
     let id = gateway.accept(&client_create("C")).await;
     park(&pool, &id).await;
+    // The first look is recorded in the audit, which the second shows.
+    operator.inspect(&id).await;
     let before = operator.inspect(&id).await;
     for action in ["retry", "cancel", "hold", "release", "resolve"] {
         for reason in [json!(null), json!(""), json!(" "), json!("x".repeat(1001))] {

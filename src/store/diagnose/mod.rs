@@ -173,6 +173,8 @@ impl Diagnosis {
                                  UNION ALL
                                 SELECT 'EXECUTE on ' || proname FROM pg_proc
                                  WHERE pronamespace = current_schema()::regnamespace
+                                   -- A trigger that exists needs no right to execute its function.
+                                   AND prorettype <> 'trigger'::regtype
                                    AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')
                                  ORDER BY 1) AS "missing!""#
             )
