@@ -151,6 +151,8 @@ async fn leave_answered_attempts(pool: &PgPool) {
 #[sqlx::test]
 async fn all_reads_answer_the_same_word_for_word(pool: PgPool) {
     let story = Story::tell(&pool).await;
+    // The first look at people's data is recorded in the audit, which later ones show.
+    story.read().await;
     let before = story.read().await;
     let report = retain(&pool, ARCHIVES).await;
     assert_eq!((report.archived, report.kept), (7, 0));
