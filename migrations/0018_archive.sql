@@ -135,7 +135,16 @@ COMMENT ON FUNCTION not_hot IS 'Those of these ids that no operation of the hot 
 -- The rows of these operations: the hot ones first, and the rest in the archive. A plan for any id would open each
 -- partition of the archive, and a join with it would do so for each row. So each month is planned with its ids, when Postgres
 -- can see that there is only one partition to open.
-CREATE FUNCTION archived_operations(ids uuid[]) RETURNS SETOF operation
+--
+-- Creates archived_operations and known_operations, archived_payloads and known_payloads, archived_attempts and
+-- known_attempts, archived_results and known_results.
+DO $do$
+DECLARE
+    part text;
+BEGIN
+    FOREACH part IN ARRAY ARRAY['operation', 'payload', 'attempt', 'result'] LOOP
+        EXECUTE format($create$
+CREATE FUNCTION archived_%1$ss(ids uuid[]) RETURNS SETOF %1$s
 LANGUAGE plpgsql STABLE ROWS 50
 SET plan_cache_mode = force_custom_plan
 SET enable_seqscan = off
@@ -145,12 +154,12 @@ DECLARE
     part record;
 BEGIN
     FOR part IN SELECT * FROM ids_by_month(ids) LOOP
-        RETURN QUERY SELECT * FROM archived_operation
-            WHERE id = ANY (part.of_month) AND id >= part.lowest AND id < part.below;
+        RETURN QUERY SELECT * FROM archived_%1$s
+            WHERE %2$s = ANY (part.of_month) AND %2$s >= part.lowest AND %2$s < part.below;
     END LOOP;
 END
 $$;
-CREATE FUNCTION known_operations(ids uuid[]) RETURNS SETOF operation
+CREATE FUNCTION known_%1$ss(ids uuid[]) RETURNS SETOF %1$s
 LANGUAGE plpgsql STABLE ROWS 50
 SET enable_seqscan = off
 AS $$
@@ -158,106 +167,17 @@ AS $$
 DECLARE
     others uuid[] := not_hot(ids);
 BEGIN
-    RETURN QUERY SELECT * FROM operation WHERE id = ANY (ids);
+    RETURN QUERY SELECT * FROM %1$s WHERE %2$s = ANY (ids);
     IF others <> '{}' THEN
-        RETURN QUERY SELECT * FROM archived_operations(others);
+        RETURN QUERY SELECT * FROM archived_%1$ss(others);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION known_operations IS 'The rows of these operations in operation, or in archived_operation.';
-
-CREATE FUNCTION archived_payloads(ids uuid[]) RETURNS SETOF payload
-LANGUAGE plpgsql STABLE ROWS 50
-SET plan_cache_mode = force_custom_plan
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    part record;
-BEGIN
-    FOR part IN SELECT * FROM ids_by_month(ids) LOOP
-        RETURN QUERY SELECT * FROM archived_payload
-            WHERE operation_id = ANY (part.of_month) AND operation_id >= part.lowest AND operation_id < part.below;
+COMMENT ON FUNCTION known_%1$ss IS 'The rows of these operations in %1$s, or in archived_%1$s.';
+$create$, part, CASE part WHEN 'operation' THEN 'id' ELSE 'operation_id' END);
     END LOOP;
 END
-$$;
-CREATE FUNCTION known_payloads(ids uuid[]) RETURNS SETOF payload
-LANGUAGE plpgsql STABLE ROWS 50
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    others uuid[] := not_hot(ids);
-BEGIN
-    RETURN QUERY SELECT * FROM payload WHERE operation_id = ANY (ids);
-    IF others <> '{}' THEN
-        RETURN QUERY SELECT * FROM archived_payloads(others);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION known_payloads IS 'The rows of these operations in payload, or in archived_payload.';
-
-CREATE FUNCTION archived_attempts(ids uuid[]) RETURNS SETOF attempt
-LANGUAGE plpgsql STABLE ROWS 50
-SET plan_cache_mode = force_custom_plan
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    part record;
-BEGIN
-    FOR part IN SELECT * FROM ids_by_month(ids) LOOP
-        RETURN QUERY SELECT * FROM archived_attempt
-            WHERE operation_id = ANY (part.of_month) AND operation_id >= part.lowest AND operation_id < part.below;
-    END LOOP;
-END
-$$;
-CREATE FUNCTION known_attempts(ids uuid[]) RETURNS SETOF attempt
-LANGUAGE plpgsql STABLE ROWS 50
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    others uuid[] := not_hot(ids);
-BEGIN
-    RETURN QUERY SELECT * FROM attempt WHERE operation_id = ANY (ids);
-    IF others <> '{}' THEN
-        RETURN QUERY SELECT * FROM archived_attempts(others);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION known_attempts IS 'The rows of these operations in attempt, or in archived_attempt.';
-
-CREATE FUNCTION archived_results(ids uuid[]) RETURNS SETOF result
-LANGUAGE plpgsql STABLE ROWS 50
-SET plan_cache_mode = force_custom_plan
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    part record;
-BEGIN
-    FOR part IN SELECT * FROM ids_by_month(ids) LOOP
-        RETURN QUERY SELECT * FROM archived_result
-            WHERE operation_id = ANY (part.of_month) AND operation_id >= part.lowest AND operation_id < part.below;
-    END LOOP;
-END
-$$;
-CREATE FUNCTION known_results(ids uuid[]) RETURNS SETOF result
-LANGUAGE plpgsql STABLE ROWS 50
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    others uuid[] := not_hot(ids);
-BEGIN
-    RETURN QUERY SELECT * FROM result WHERE operation_id = ANY (ids);
-    IF others <> '{}' THEN
-        RETURN QUERY SELECT * FROM archived_results(others);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION known_results IS 'The rows of these operations in result, or in archived_result.';
+$do$;
 
 CREATE FUNCTION archived_records(of_batch uuid)
 RETURNS TABLE (
