@@ -78,8 +78,7 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
 /// any part of the gateway runs.
 pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartError> {
     let url = config.database.url.expose_secret();
-    let pool = store::connect(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
-    store::require_migrated(&pool).await?;
+    let pool = store::connect_migrated(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
     store::keep_on_hold(&pool, reason, "serve --on-hold").await?;
     Ok(())
 }
@@ -89,8 +88,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     // Install the metrics recorder first, so that it counts what all parts do.
     telemetry::metrics::prometheus();
     let url = config.database.url.expose_secret();
-    let pool = store::connect(url, POOL_SIZE, Some(store::STATEMENT_TIMEOUT)).await?;
-    store::require_migrated(&pool).await?;
+    let pool = store::connect_migrated(url, POOL_SIZE, Some(store::STATEMENT_TIMEOUT)).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
     let (listener, address) = listen(config.http.listen)?;
     let gateway = Gateway::idle(address, config);

@@ -34,8 +34,7 @@ struct VerifyArguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Command::Verify(VerifyArguments { seals }) = arguments.command;
     let url = settings::database_url()?;
-    let pool = store::connect(url.expose_secret(), 2, None).await?;
-    store::require_migrated(&pool).await?;
+    let pool = store::connect_migrated(url.expose_secret(), 2, None).await?;
     report(&store::verify_audit(&pool, &seals).await?)
 }
 

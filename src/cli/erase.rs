@@ -25,8 +25,8 @@ pub(super) struct Arguments {
 /// Erases. Of the settings, it needs only `DATABASE_URL`.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
-    let pool = store::connect(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
-    store::require_migrated(&pool).await?;
+    let pool =
+        store::connect_migrated(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
     let operator = Operator {
         name: arguments.by,
         reason: Some(arguments.reason),

@@ -32,8 +32,8 @@ pub(super) struct Arguments {
 /// Puts everything on hold. Of the settings, it needs only `DATABASE_URL`.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
-    let pool = store::connect(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
-    store::require_migrated(&pool).await?;
+    let pool =
+        store::connect_migrated(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
     let covered = store::hold_all(&pool, &arguments.reason, &arguments.by).await?;
     telemetry::print_line(&summary(covered));
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,13 @@
 
 use std::io::{self, Write as _};
 
+use chrono::{DateTime, Utc};
+
+/// A time to the minute, for people.
+pub(super) fn minute(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%MZ").to_string()
+}
+
 /// Prints until the reader closes the pipe, as `head` does. That is no error.
 #[derive(Debug, Default)]
 pub(super) struct Printer {

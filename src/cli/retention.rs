@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use secrecy::ExposeSecret as _;
 
-use super::{print::Printer, settings};
+use super::{
+    print::{Printer, minute},
+    settings,
+};
 use crate::store::{
     self, ArchivedMonth, LastRun, Retention, RetentionRun, RetentionSettings, RetentionStatus,
 };
@@ -40,8 +43,7 @@ struct StatusArguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let database = settings::database()?;
     let url = database.url.expose_secret();
-    let pool = store::connect(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
-    store::require_migrated(&pool).await?;
+    let pool = store::connect_migrated(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
     let retention = Retention::new(pool);
     let mut printer = Printer::default();
     match arguments.command {
@@ -95,12 +97,7 @@ fn lines(status: &RetentionStatus) -> Vec<String> {
         last_run(status.last_run.as_ref()),
         status.oldest_hot_end.map_or_else(
             || "no ended operation is in the hot tables".to_owned(),
-            |at| {
-                format!(
-                    "the oldest end in the hot tables: {}",
-                    at.format("%Y-%m-%dT%H:%MZ")
-                )
-            },
+            |at| format!("the oldest end in the hot tables: {}", minute(at)),
         ),
     ];
     if status.older_gateways > 0 {
@@ -122,12 +119,12 @@ fn last_run(run: Option<&LastRun>) -> String {
     };
     let end = match (run.ended_at, &run.problem) {
         (None, _) => "not ended".to_owned(),
-        (Some(at), None) => format!("ended {}", at.format("%Y-%m-%dT%H:%MZ")),
-        (Some(at), Some(why)) => format!("ended {} early: {why}", at.format("%Y-%m-%dT%H:%MZ")),
+        (Some(at), None) => format!("ended {}", minute(at)),
+        (Some(at), Some(why)) => format!("ended {} early: {why}", minute(at)),
     };
     format!(
         "last run: began {}, {end}; {} archived, {} kept, {} months dropped",
-        run.started_at.format("%Y-%m-%dT%H:%MZ"),
+        minute(run.started_at),
         run.archived,
         run.kept,
         run.dropped

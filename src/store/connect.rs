@@ -99,8 +99,18 @@ async fn require_books(pool: &Pool) -> Result<(), DatabaseProblem> {
         .map_err(DatabaseProblem::Unreachable)
 }
 
-/// Checks that the database has every migration of this gateway. Does not change the schema.
-pub async fn require_migrated(pool: &Pool) -> Result<(), DatabaseProblem> {
+/// As [`connect`], to a database that must have every migration of this gateway. Does not change the schema.
+pub async fn connect_migrated(
+    url: &str,
+    connections: u32,
+    statement_timeout: Option<Duration>,
+) -> Result<Pool, DatabaseProblem> {
+    let pool = connect(url, connections, statement_timeout).await?;
+    require_migrated(&pool).await?;
+    Ok(pool)
+}
+
+async fn require_migrated(pool: &Pool) -> Result<(), DatabaseProblem> {
     match check(pool).await {
         Ok(()) => Ok(()),
         Err(StoreError::Database { source, .. }) if source.as_database_error().is_none() => {

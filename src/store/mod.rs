@@ -156,7 +156,7 @@ pub use self::{
     claimed::{ClaimLimits, Claimed},
     completion::Completion,
     completion_notifier::{CompletionNotifier, Waiter},
-    connect::{connect, migrate, require_migrated},
+    connect::{connect, connect_migrated, migrate},
     credentials::{
         Credential, CredentialChanges, CredentialError, CredentialSettings, CredentialTable,
         StoredSecret,

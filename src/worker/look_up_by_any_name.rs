@@ -28,8 +28,7 @@ pub(super) async fn look_up_by_any_name(
     let read = look_up(deps, case, reads.clone(), false).await?;
     let answer = match &read {
         Ok(facts) => {
-            let by_name = case.by_sent_numbers(reads);
-            if shows_another_lane(&by_name, facts) {
+            if shows_another_lane(&case.by_sent_numbers(reads), facts) {
                 return Err(close(deps, case, other_external_id(case)).await);
             }
             return Ok(read);

@@ -91,8 +91,8 @@ impl Acting {
 /// Runs a subcommand. Of the settings, it needs only `DATABASE_URL`.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
-    let pool = store::connect(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
-    store::require_migrated(&pool).await?;
+    let pool =
+        store::connect_migrated(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
     let table = CredentialTable::new(pool);
     match arguments.command {
         Command::Create(arguments) => create::run(&table, arguments).await?,

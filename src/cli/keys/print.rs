@@ -1,6 +1,11 @@
 //! How keys are printed.
 
-use crate::{cli::print::Printer, domain::CredentialSecret, http::KeyBody, store::Credential};
+use crate::{
+    cli::print::{Printer, minute},
+    domain::CredentialSecret,
+    http::KeyBody,
+    store::Credential,
+};
 
 /// How to print.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -53,7 +58,7 @@ fn line(key: &KeyBody) -> String {
     };
     let used = key.last_used_at.map_or_else(
         || "not used yet".to_owned(),
-        |at| format!("used {}", at.format("%Y-%m-%dT%H:%MZ")),
+        |at| format!("used {}", minute(at)),
     );
     format!(
         "{}  {}  {}  {}  {}  {state}  {used}",

@@ -63,7 +63,7 @@ fn add(rows: &mut Rows, digest: &mut RowsDigest, line: Option<usize>, text: &[u8
         *digest = RowsDigest::none();
         return rows.add(Draft {
             line,
-            problems: vec![too_large("")],
+            problems: vec![too_large()],
             ..Draft::default()
         });
     }

@@ -176,9 +176,9 @@ pub(super) fn problem(pointer: &str, code: &'static str, message: impl Into<Stri
 }
 
 /// The problem of a row, or of its new data, that is larger than an operation may be.
-pub(super) fn too_large(pointer: &str) -> Problem {
+pub(super) fn too_large() -> Problem {
     let message = format!("must have at most {BODY_LIMIT} bytes");
-    problem(pointer, TOO_LARGE, message)
+    problem("", TOO_LARGE, message)
 }
 
 /// The problem of the request that corresponds to a fault of its table.

@@ -222,7 +222,7 @@ fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry
 fn check_size(candidate: &Candidate, wanted: &Wanted) -> Result<(), NotTaken> {
     let data = wanted.modification.as_ref().map(|new| &new.data);
     if matches!(data, Some(NewData::Json(data)) if data.get().len() > BODY_LIMIT) {
-        return Err(NotTaken::invalid(candidate.number, vec![too_large("")]));
+        return Err(NotTaken::invalid(candidate.number, vec![too_large()]));
     }
     Ok(())
 }
