@@ -100,7 +100,9 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let circuit_breaker = CircuitBreaker::default();
     gateway.run_in_background(telemetry::metrics::run_upkeep());
     gateway.run_in_background(store.clone().run_events(config.database.events_kept_for));
-    gateway.run_in_background(store.retention().run_daily(retention(config)));
+    let export_to = config.database.retention.export_to.clone();
+    let archiving = store.retention().exporting_to(export_to);
+    gateway.run_in_background(archiving.run_daily(retention(config)));
     gateway.run_in_background(store.clone().run_audit_seals());
     let mut state = api_state(
         config,

@@ -53,7 +53,7 @@ pub(super) fn deployment(config: &Config) -> Deployment {
 }
 
 pub(super) fn retention(config: &Config) -> RetentionSettings {
-    let retention = config.database.retention;
+    let retention = &config.database.retention;
     RetentionSettings {
         hot_for: retention.hot_for,
         kept_for: retention.kept_for,

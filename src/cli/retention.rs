@@ -52,6 +52,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 hot_for: database.retention.hot_for,
                 kept_for: database.retention.kept_for,
             };
+            let retention = retention.exporting_to(database.retention.export_to);
             let (line, code) = ended(retention.run(settings).await?);
             printer.line(&line)?;
             return Ok(code);

@@ -35,6 +35,10 @@ impl Config {
                 "RETENTION_DAYS",
                 format!("{:?}", database.retention.kept_for),
             ),
+            (
+                "RETENTION_EXPORT_DIR",
+                format!("{:?}", database.retention.export_to),
+            ),
             ("WORKER_LEASE_SECONDS", format!("{:?}", worker.lease)),
             (
                 "SHUTDOWN_GRACE_SECONDS",

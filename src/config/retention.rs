@@ -1,17 +1,19 @@
 //! Settings of retention: how long ended operations are kept.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::reader::Reader;
 
 /// How long ended operations are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     /// `RETENTION_HOT_DAYS`: how long after its end an operation stays in the tables that are in use, before it is moved to
     /// the archive (30).
     pub hot_for: Duration,
     /// `RETENTION_DAYS`: how long after their end the operations of a month are kept in the archive; 0: for ever (0).
     pub kept_for: Option<Duration>,
+    /// `RETENTION_EXPORT_DIR`: the folder to which each month is exported before it is dropped. `None`: it is not.
+    pub export_to: Option<PathBuf>,
 }
 
 impl Retention {
@@ -28,6 +30,22 @@ impl Retention {
             );
             reader.problem("RETENTION_DAYS", problem);
         }
-        Self { hot_for, kept_for }
+        Self {
+            hot_for,
+            kept_for,
+            export_to: export_to(reader, kept_for.is_some()),
+        }
     }
+}
+
+fn export_to(reader: &mut Reader<'_>, drops_months: bool) -> Option<PathBuf> {
+    const DIR: &str = "RETENTION_EXPORT_DIR";
+    let folder = PathBuf::from(reader.text(DIR)?);
+    if !drops_months {
+        reader.problem(DIR, "is set, but has no effect without RETENTION_DAYS");
+    }
+    if !folder.is_dir() {
+        reader.problem(DIR, "must be a folder that exists");
+    }
+    Some(folder)
 }

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// Another session keeps rows locked that this statement needs. Nothing was written.
     #[error("another session keeps the rows locked")]
     Locked,
+    /// The file of an export cannot be written.
+    #[error("the export cannot be written")]
+    Export(#[source] std::io::Error),
     /// The task that writes has ended, because the process is shutting down.
     #[error("the gateway is shutting down")]
     Closed,
@@ -50,7 +53,11 @@ impl StoreError {
     fn code(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => code(source),
-            Self::Unknown { .. } | Self::Locked | Self::Closed | Self::Batch(_) => None,
+            Self::Unknown { .. }
+            | Self::Locked
+            | Self::Export(_)
+            | Self::Closed
+            | Self::Batch(_) => None,
         }
     }
 
@@ -69,7 +76,11 @@ impl StoreError {
                 .as_database_error()
                 .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
                 .is_some_and(|error| error.severity() == PgSeverity::Error),
-            Self::Unknown { .. } | Self::Locked | Self::Closed | Self::Batch(_) => true,
+            Self::Unknown { .. }
+            | Self::Locked
+            | Self::Export(_)
+            | Self::Closed
+            | Self::Batch(_) => true,
         }
     }
 
@@ -89,7 +100,7 @@ impl StoreError {
                 )
             }
             Self::Unknown { .. } => true,
-            Self::Locked | Self::Closed | Self::Batch(_) => false,
+            Self::Locked | Self::Export(_) | Self::Closed | Self::Batch(_) => false,
         };
         is_unreadable || self.is_data_error() || self.is_lock_timeout()
     }

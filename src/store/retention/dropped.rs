@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Retention, RetentionReport, RetentionRun, RetentionSettings, lease::Progress};
 use crate::{
     domain::{OperationId, Owner, TrackingId},
-    store::{Store, StoreError, TrackingName, patience::WithTimeout},
+    store::{Store, StoreError, TrackingName, connect, patience::WithTimeout, pool::Transaction},
     telemetry::chain,
 };
 
@@ -42,7 +42,7 @@ impl Retention {
             return Ok(RetentionRun::Done(*report));
         };
         for month in self.months().await? {
-            match self.drop_month(month.month, kept_for).await {
+            match self.drop_month(month.month, kept_for, report).await {
                 Ok(is_dropped) => report.dropped += i32::from(is_dropped),
                 Err(error) => {
                     tracing::warn!(month = %month.month, error = %chain(&error), "a month of the archive could not be dropped");
@@ -55,22 +55,63 @@ impl Retention {
         Ok(RetentionRun::Done(*report))
     }
 
-    async fn drop_month(&self, month: NaiveDate, kept_for: Duration) -> Result<bool, StoreError> {
-        for _ in 0..TRIES {
-            let dropping = sqlx::query_scalar!(
-                r#"SELECT drop_archive_month($1, now() - make_interval(secs => $2)) AS "is_dropped!""#,
-                month,
-                kept_for.as_secs_f64()
-            );
-            let dropping = dropping.fetch_one(&self.pool);
-            match dropping.or_fail_to("drop a month of the archive").await {
-                Err(error) if error.is_lock_timeout() => sleep(PAUSE).await,
-                result => return result,
+    /// Drops a month, if it is old enough. Before, exports it if that is asked for.
+    async fn drop_month(
+        &self,
+        month: NaiveDate,
+        kept_for: Duration,
+        report: &RetentionReport,
+    ) -> Result<bool, StoreError> {
+        let begin = connect::begin(&self.pool);
+        let mut transaction = begin.or_fail_to("begin to drop a month").await?;
+        if let Some(folder) = &self.export_to {
+            // Nothing more may be archived in this month until the end of the transaction.
+            execute(
+                &mut transaction,
+                "SELECT pg_advisory_xact_lock(x'617263686976'::bigint)",
+            )
+            .await?;
+            if !try_to_drop(&mut transaction, month, kept_for).await? {
+                return Ok(false);
             }
+            execute(&mut transaction, "ROLLBACK TO SAVEPOINT before_drop").await?;
+            self.export(&mut transaction, month, folder, report).await?;
         }
-        tracing::warn!(%month, "a month of the archive could not be dropped, because it is in use all the time");
-        Ok(false)
+        let is_dropped = try_to_drop(&mut transaction, month, kept_for).await?;
+        transaction.commit().or_fail_to("drop a month").await?;
+        Ok(is_dropped)
     }
+}
+
+/// Drops a month in this transaction, after a savepoint, if it is old enough.
+async fn try_to_drop(
+    transaction: &mut Transaction,
+    month: NaiveDate,
+    kept_for: Duration,
+) -> Result<bool, StoreError> {
+    execute(transaction, "SAVEPOINT before_drop").await?;
+    for _ in 0..TRIES {
+        let dropping = sqlx::query_scalar!(
+            r#"SELECT drop_archive_month($1, now() - make_interval(secs => $2)) AS "is_dropped!""#,
+            month,
+            kept_for.as_secs_f64()
+        );
+        let dropping = dropping.fetch_one(&mut **transaction);
+        match dropping.or_fail_to("drop a month of the archive").await {
+            Err(error) if error.is_lock_timeout() => {
+                execute(transaction, "ROLLBACK TO SAVEPOINT before_drop").await?;
+                sleep(PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+    tracing::warn!(%month, "a month of the archive could not be dropped, because it is in use all the time");
+    Ok(false)
+}
+
+async fn execute(transaction: &mut Transaction, statement: &'static str) -> Result<(), StoreError> {
+    let executing = sqlx::raw_sql(statement).execute(&mut **transaction);
+    executing.or_fail_to("drop a month").await.map(drop)
 }
 
 impl DroppedOperation {

@@ -7,11 +7,12 @@
 
 mod archive;
 mod dropped;
+mod export;
 mod lease;
 mod run;
 mod status;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use uuid::Uuid;
 
@@ -58,6 +59,7 @@ pub struct Retention {
     pool: Pool,
     /// This process, in the lease.
     process: Uuid,
+    export_to: Option<PathBuf>,
 }
 
 impl Store {
@@ -73,6 +75,16 @@ impl Retention {
         Self {
             pool,
             process: Uuid::now_v7(),
+            export_to: None,
+        }
+    }
+
+    /// Exports each month to a new file in this folder before it is dropped. `None`: does not.
+    #[must_use]
+    pub fn exporting_to(self, folder: Option<PathBuf>) -> Self {
+        Self {
+            export_to: folder,
+            ..self
         }
     }
 }

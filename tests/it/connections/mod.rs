@@ -3,6 +3,7 @@
 mod bodies;
 mod fineract;
 mod heads;
+mod pipelined;
 mod places;
 mod tls;
 mod tls_files;

@@ -3,6 +3,7 @@
 
 mod command;
 mod dropped;
+mod export;
 mod guards;
 mod kept;
 mod later;

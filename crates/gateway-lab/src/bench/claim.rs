@@ -13,7 +13,7 @@ use super::{
 use fineract_gateway::{operations, store::ClaimLimits};
 
 /// The number of operations in a claim.
-const COUNT: i64 = 32;
+pub(super) const COUNT: i64 = 32;
 
 /// A queue, and the cost of its claims.
 struct Measured {

@@ -2,11 +2,12 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `events`, `trust`, `drain`, `soak` | one measure each |
+//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `events`, `trust`, `archive`, `drain`, `soak` | one measure each |
 //! | `bed`, `queue`, `process`, `pgbench` | the test bed and the instruments |
 //! | `figures`, `table` | the output |
 
 mod accept;
+mod archive;
 mod bed;
 mod claim;
 mod closed;
@@ -86,13 +87,15 @@ enum Measure {
     Events,
     /// Many connections that do nothing useful.
     Trust,
+    /// A large archive, while it grows. It is filled for ten minutes.
+    Archive,
     /// A backlog that is run by one and by two processes.
     Drain,
     /// A long run at 70 % of the maximum load.
     Soak,
 }
 
-const ALL: [Measure; 13] = [
+const ALL: [Measure; 14] = [
     Measure::Accept,
     Measure::Closed,
     Measure::Cpu,
@@ -104,6 +107,7 @@ const ALL: [Measure; 13] = [
     Measure::Ops,
     Measure::Events,
     Measure::Trust,
+    Measure::Archive,
     Measure::Drain,
     Measure::Soak,
 ];
@@ -174,6 +178,7 @@ impl Measure {
             Self::Ops => ops::measure(scale).await,
             Self::Events => events::measure(scale).await,
             Self::Trust => trust::measure(scale).await,
+            Self::Archive => archive::measure(scale).await,
             Self::Drain => drain::measure(scale).await,
             Self::Soak => soak::measure(scale).await,
         }

@@ -1,5 +1,6 @@
 //! Direct access of `bench` to a queue, without the API and the gateways.
 
+mod archive;
 mod fill;
 mod history;
 mod look;
