@@ -2,7 +2,7 @@
 
 FROM rust:1.95.0-slim-bookworm AS build
 RUN apt-get update -qq \
-    && apt-get install -qq --yes --no-install-recommends ca-certificates \
+    && apt-get install -qq --yes --no-install-recommends ca-certificates make \
     && rm -rf /var/lib/apt/lists/*
 ENV SQLX_OFFLINE=true
 WORKDIR /source
