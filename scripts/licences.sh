@@ -19,7 +19,8 @@ mkdir "$scratch/texts" "$scratch/users"
 while IFS='|' read -r crate _; do
     name=${crate% v*}
     version=${crate##* v}
-    for text in "$sources"/*/"$name-$version"/*; do
+    # The crate of jemalloc has its C source in a folder.
+    for text in "$sources"/*/"$name-$version"/* "$sources"/*/"$name-$version"/jemalloc/COPYING; do
         case ${text##*/} in
         *.rs | *.toml) continue ;;
         [Ll][Ii][Cc][Ee][Nn][CcSs][Ee]* | COPY* | NOTICE* | UNLICENSE*) ;;
