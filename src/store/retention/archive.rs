@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many operations a step examines.
-const CHUNK: i64 = 200;
+const CHUNK: i64 = 50;
 
 /// An ended operation, in the order of their ends.
 pub(super) type Ended = (DateTime<Utc>, Uuid);

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -46,10 +46,14 @@ impl Retention {
             // A long export is still the run of this process.
             self.record(report).await?;
         }
+        let now = sqlx::query_scalar!(r#"SELECT now() AS "now!""#)
+            .fetch_one(&mut **transaction)
+            .or_fail_to("read the time")
+            .await?;
         let name = format!(
             "operations-{}-exported-{}.ndjson.zst",
             month.format("%Y-%m"),
-            Utc::now().format("%Y%m%dT%H%M%SZ")
+            now.format("%Y%m%dT%H%M%SZ")
         );
         let path = folder.join(&name);
         let ending = spawn_blocking(move || export.end(&path)).await;
@@ -75,6 +79,8 @@ impl Export {
         for (_, line) in lines {
             writeln!(self.0, "{line}")?;
         }
+        // Else the end of a large file could take longer than Postgres waits for the next statement of the transaction.
+        self.0.get_ref().as_file().sync_data()?;
         Ok(self)
     }
 

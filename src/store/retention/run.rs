@@ -13,9 +13,13 @@ use crate::{store::StoreError, telemetry::chain};
 const EVERY: Duration = Duration::from_mins(1);
 /// The shortest pause between two steps.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// How much longer than a step the pause after it is. So the steps use a quarter of the time at most, and accepting and
+/// How much longer than a step the pause after it is. So the steps use a tenth of the time at most, and accepting and
 /// claiming hardly notice them.
-const PAUSE_FACTOR: u32 = 3;
+const PAUSE_FACTOR: u32 = 9;
+/// The same in a run that would otherwise not end before the next one is due.
+const PAUSE_FACTOR_IN_HASTE: u32 = 3;
+/// How long a run lasts before it is in haste.
+const UNHURRIED: Duration = Duration::from_hours(12);
 
 impl Retention {
     /// Runs once a day, in one of the gateways. Never returns.
@@ -93,6 +97,7 @@ impl Retention {
         settings: RetentionSettings,
         report: &mut RetentionReport,
     ) -> Result<RetentionRun, StoreError> {
+        let begun = Instant::now();
         let mut after = None;
         loop {
             let started = Instant::now();
@@ -112,8 +117,12 @@ impl Retention {
             if self.record(report).await? == Progress::TakenOver {
                 return Ok(RetentionRun::Elsewhere);
             }
-            let pause = started.elapsed() * PAUSE_FACTOR;
-            sleep(pause.max(SHORTEST_PAUSE)).await;
+            let factor = if begun.elapsed() < UNHURRIED {
+                PAUSE_FACTOR
+            } else {
+                PAUSE_FACTOR_IN_HASTE
+            };
+            sleep((started.elapsed() * factor).max(SHORTEST_PAUSE)).await;
         }
     }
 }

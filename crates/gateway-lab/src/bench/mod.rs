@@ -178,7 +178,7 @@ impl Measure {
             Self::Ops => ops::measure(scale).await,
             Self::Events => events::measure(scale).await,
             Self::Trust => trust::measure(scale).await,
-            Self::Archive => archive::measure(scale).await,
+            Self::Archive => Box::pin(archive::measure(scale)).await,
             Self::Drain => drain::measure(scale).await,
             Self::Soak => soak::measure(scale).await,
         }

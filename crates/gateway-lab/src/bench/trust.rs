@@ -28,10 +28,12 @@ use crate::load::{Mix, Plan};
 /// How many operations are accepted and run each second meanwhile. With 500, the two cores of the machine of 2026-11-30 are
 /// busy already: then the cost of sending the bytes, here, would be measured.
 pub(super) const RATE: u32 = 200;
-/// The number of connections that begin at the same time. More would overflow the queue of new connections.
-const BEGUN_AT_ONCE: usize = 200;
-/// The pause after each of these, and for the gateway after a crowd has gone.
+/// The number of connections that begin at the same time: 10,000 in ten seconds, which is how long a dripping one lasts. So
+/// they do not all end, and begin anew, in the same second.
+const BEGUN_AT_ONCE: usize = 50;
+/// The pause after each of these, and after a connection has ended.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The pause for the gateway after a crowd has gone.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 /// The largest memory of the gateway.
 const MOST_MEMORY: Milli = Milli::whole(300);
