@@ -137,7 +137,7 @@ impl Fault {
             && self
                 .path
                 .as_ref()
-                .is_none_or(|path| asked.path.contains(path.as_str()))
+                .is_none_or(|path| has_part(asked.path, path))
             && self
                 .key
                 .as_ref()
@@ -180,7 +180,7 @@ impl Faults {
     pub(super) fn hit(&mut self, asked: &Asked<'_>) -> Option<(Kind, Duration)> {
         let now = Instant::now();
         let is_hidden =
-            |(path, until): &(String, Instant)| now < *until && asked.path.contains(path);
+            |(path, until): &(String, Instant)| now < *until && has_part(asked.path, path);
         if asked.method == Method::GET && self.hidden.iter().any(is_hidden) {
             return Some((Kind::Status502After, Duration::ZERO));
         }
@@ -216,6 +216,13 @@ impl Faults {
             .collect::<Vec<Object>>()
             .into()
     }
+}
+
+/// Whether a path has a part that ends where a name or a number in the path ends: `/loans/1` is no part of `/loans/14`.
+fn has_part(path: &str, part: &str) -> bool {
+    path.split(part)
+        .skip(1)
+        .any(|rest| part.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The next number below 1,000,000 of a pseudo-random sequence (xorshift). The sequence is always the same, so a run

@@ -181,6 +181,7 @@ async fn a_fault_strikes_only_what_it_is_for() {
     let faults = json!([
         {"match": matched, "fault": "reset_before"},
         {"match": {"path": "/loanproducts"}, "fault": "reset_before"},
+        {"match": {"method": "POST", "path": "/loans/1", "command": "reject"}, "fault": "reset_before"},
         {"match": {"key": "-2"}, "fault": "reset_before"},
         {"fault": "reset_before", "probability": 0},
     ]);
@@ -188,7 +189,7 @@ async fn a_fault_strikes_only_what_it_is_for() {
     assert_eq!(bench.create("k-1").await.0, Fresh(200));
     assert_eq!(bench.create("k-2").await.0, Closed);
     let other = bench
-        .post("/loans/1?command=reject", &json!({}))
+        .post("/loans/14?command=reject", &json!({}))
         .send()
         .await;
     assert_eq!(other.expect("an answer").status(), 404);
