@@ -31,7 +31,8 @@ impl Retention {
         folder: &Path,
         report: &RetentionReport,
     ) -> Result<(), StoreError> {
-        let mut export = Export::begin(folder).map_err(StoreError::Export)?;
+        let new_file_in = folder.to_owned();
+        let mut export = on_disk(move || Export::begin(&new_file_in)).await?;
         let mut after = None;
         let mut count = 0;
         loop {
@@ -39,10 +40,7 @@ impl Retention {
             let Some((last, _)) = lines.last() else { break };
             after = Some(*last);
             count += lines.len();
-            let writing = spawn_blocking(move || export.write(lines)).await;
-            export = writing
-                .unwrap_or_else(|failed| Err(failed.into()))
-                .map_err(StoreError::Export)?;
+            export = on_disk(move || export.write(lines)).await?;
             // A long export is still the run of this process.
             self.record(report).await?;
         }
@@ -56,10 +54,7 @@ impl Retention {
             now.format("%Y%m%dT%H%M%SZ")
         );
         let path = folder.join(&name);
-        let ending = spawn_blocking(move || export.end(&path)).await;
-        ending
-            .unwrap_or_else(|failed| Err(failed.into()))
-            .map_err(StoreError::Export)?;
+        on_disk(move || export.end(&path)).await?;
         tracing::info!(%month, file = name, operations = count, "a month of the archive was exported");
         Ok(())
     }
@@ -92,6 +87,15 @@ impl Export {
         let folder = path.parent().unwrap_or(path);
         File::open(folder)?.sync_all()
     }
+}
+
+/// Does work that waits for the disk, on a thread that may wait.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|failed| Err(failed.into()))
+        .map_err(StoreError::Export)
 }
 
 /// The next operations of a month, in the order of their ids, each in a line of JSON: its rows as they are, and what was sent

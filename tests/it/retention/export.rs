@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use fineract_gateway::store::{Pool, Retention, RetentionRun, RetentionSettings};
+use fineract_gateway::store::{Pool, Retention, RetentionSettings};
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::{DROPS, age_and_archive, aged};
+use super::{DROPS, age_and_archive, aged, retain_with};
 use crate::support::{
     TestGateway,
     database::is_true,
@@ -23,15 +23,7 @@ use crate::support::{
 async fn drop_months(pool: &PgPool, settings: RetentionSettings, folder: &Path) -> i32 {
     let retention =
         Retention::new(Pool::from(pool.clone())).exporting_to(Some(folder.to_path_buf()));
-    let run = retention
-        .run(settings)
-        .await
-        .expect("the database is there");
-    let dropped = match run {
-        RetentionRun::Done(report) => Some(report.dropped),
-        RetentionRun::Elsewhere | RetentionRun::OlderGateway => None,
-    };
-    dropped.expect("it comes to its end")
+    retain_with(retention, settings).await.dropped
 }
 
 /// The month that was dropped, such as `2026-03`.

@@ -83,7 +83,10 @@ pub(crate) fn aged(tracking_id: &str) -> String {
 
 /// Runs retention, which must come to its end.
 async fn retain(pool: &PgPool, settings: RetentionSettings) -> RetentionReport {
-    let retention = Retention::new(Pool::from(pool.clone()));
+    retain_with(Retention::new(Pool::from(pool.clone())), settings).await
+}
+
+async fn retain_with(retention: Retention, settings: RetentionSettings) -> RetentionReport {
     let run = retention
         .run(settings)
         .await

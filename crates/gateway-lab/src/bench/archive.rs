@@ -7,13 +7,12 @@ use tokio::time::sleep;
 use super::{
     Scale,
     bed::Bed,
-    claim::{COUNT, limits},
+    claim::{self, COUNT},
     figures::{Milli, Samples},
     queue::Queue,
     table::Row,
     trust::RATE,
 };
-use crate::load::{Mix, Plan};
 
 /// The number of archived rows that one statement writes.
 const CHUNK: i64 = 100_000;
@@ -63,20 +62,14 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     );
     let [none, full] = both;
     Ok([
-        ("accept p99", " ms", full.accept, none.accept),
-        ("claim", " buffers", full.buffers, none.buffers),
-        ("claim", " ms", full.millis, none.millis),
+        ("accept p99", "ms", full.accept, none.accept),
+        ("claim", "buffers", full.buffers, none.buffers),
+        ("claim", "ms", full.millis, none.millis),
     ]
     .into_iter()
     .map(|(measure, unit, full, none)| {
-        let ratio = Milli::ratio(full.median().0, none.median().0);
-        Row::at_most(
-            &format!("{what}: {measure} over that without an archive, in{unit}"),
-            &ratio.into(),
-            "",
-            Milli(1200),
-        )
-        .note(&format!("{full}{unit} over {none}{unit}"))
+        let measure = format!("{what}: {measure} over that without an archive, in {unit}");
+        Row::ratio(&measure, unit, &full, &none)
     })
     .collect())
 }
@@ -92,20 +85,12 @@ async fn measure_accepts(
         *gateway = bed.start_gateway("all", database).await?;
     }
     let lasts = scale.seconds(15, 3);
-    let accept = async |gateway: usize| {
-        let plan = Plan {
-            url: bed.url(gateway)?,
-            rate: Some(scale.size(RATE, 50)),
-            ..bed.plan(Mix::Clients, lasts)?
-        };
-        let report = Bed::drive(&plan).await?;
-        anyhow::Ok(Milli(u64::from(report.accept_micros(990))))
-    };
+    let rate = scale.size(RATE, 50);
     let mut archived = 0;
     for time in 0..=scale.times() {
-        let alone = accept(gateways[0]).await?;
-        let beside = full.queue.while_archiving(accept(gateways[1]));
-        let (beside, count) = beside.await?;
+        let alone = bed.accept_p99(gateways[0], rate, lasts).await?;
+        let accepting = bed.accept_p99(gateways[1], rate, lasts);
+        let (beside, count) = full.queue.while_archiving(accepting).await?;
         // The first time warms everything up.
         if time > 0 {
             none.accept.push(alone);
@@ -153,14 +138,9 @@ async fn claim_some(measured: &mut Measured) -> anyhow::Result<()> {
     let [mut buffers, mut millis] = [(); 2].map(|()| Samples::default());
     for _ in 0..CLAIMS {
         sleep(PAUSE).await;
-        let cost = claims.explain_claim(&limits(COUNT)).await?;
-        anyhow::ensure!(
-            cost.rows == COUNT.unsigned_abs(),
-            "{} operations were claimed",
-            cost.rows
-        );
-        buffers.push(Milli::whole(cost.buffers));
-        millis.push(Milli::parse(&cost.millis).unwrap_or_default());
+        let (of_one, took) = claim::cost(&claims).await?;
+        buffers.push(of_one);
+        millis.push(took);
     }
     measured.buffers.push(buffers.median());
     measured.millis.push(millis.median());

@@ -9,6 +9,7 @@ use reqwest::Client;
 use tokio::time::sleep;
 
 use super::{
+    figures::Milli,
     process::{self, Memory},
     queue::Queue,
 };
@@ -186,6 +187,23 @@ impl Bed {
             mix,
             follow: false,
         })
+    }
+
+    /// The p99 of the time in which a gateway accepts an operation, in milliseconds, while `rate` operations are sent each
+    /// second.
+    pub(super) async fn accept_p99(
+        &self,
+        gateway: usize,
+        rate: u32,
+        lasts: Duration,
+    ) -> anyhow::Result<Milli> {
+        let plan = Plan {
+            url: self.url(gateway)?,
+            rate: Some(rate),
+            ..self.plan(Mix::Clients, lasts)?
+        };
+        let report = Self::drive(&plan).await?;
+        Ok(Milli(u64::from(report.accept_micros(990))))
     }
 
     /// Runs a load. Fails if an answer was not as expected.

@@ -7,7 +7,7 @@ use super::{
     Scale,
     bed::Bed,
     figures::{Milli, Samples},
-    queue::Queue,
+    queue::{Claims, Queue},
     table::Row,
 };
 use fineract_gateway::{operations, store::ClaimLimits};
@@ -74,26 +74,30 @@ async fn explain(queue: &mut Measured, counts: bool) -> anyhow::Result<()> {
     // time. The vacuum causes these writes, so they are not part of the measured claim.
     queue.rows.run("CHECKPOINT").await?;
     queue.rows.run("VACUUM ANALYZE").await?;
-    let cost = queue.rows.claims().explain_claim(&limits(COUNT)).await?;
+    let (buffers, millis) = cost(&queue.rows.claims()).await?;
+    if counts {
+        queue.buffers.push(buffers);
+        queue.millis.push(millis);
+    }
+    Ok(())
+}
+
+/// What a claim of [`COUNT`] operations costs: buffers and milliseconds. The claim is rolled back. Fails if fewer operations
+/// are due.
+pub(super) async fn cost(claims: &Claims) -> anyhow::Result<(Milli, Milli)> {
+    let cost = claims.explain_claim(&limits(COUNT)).await?;
     let brought = cost.rows;
     anyhow::ensure!(
         brought == COUNT.unsigned_abs(),
         "{brought} operations were claimed"
     );
-    if counts {
-        queue.buffers.push(Milli::whole(cost.buffers));
-        queue
-            .millis
-            .push(Milli::parse(&cost.millis).unwrap_or_default());
-    }
-    Ok(())
+    let millis = Milli::parse(&cost.millis).unwrap_or_default();
+    Ok((Milli::whole(cost.buffers), millis))
 }
 
 fn compare(claim: &str, unit: &str, much: &Samples, few: &Samples) -> Row {
-    let ratio = Milli::ratio(much.median().0, few.median().0);
     let measure = format!("{claim}, over an empty queue beside as many ended: {unit}");
-    Row::at_most(&measure, &ratio.into(), "", Milli(1200))
-        .note(&format!("{much} {unit} over {few} {unit}"))
+    Row::ratio(&measure, unit, much, few)
 }
 
 /// The limits of a claim of up to `count` operations of any type.

@@ -20,10 +20,7 @@ use super::{
     figures::{Milli, Samples},
     table::Row,
 };
-use crate::{
-    load::{Mix, Plan},
-    private::serve,
-};
+use crate::private::serve;
 
 /// How long the receiver takes for its answer.
 const ANSWERS_AFTER: Duration = Duration::from_millis(50);
@@ -113,15 +110,7 @@ async fn delivery(bed: &Bed, scale: &Scale, told: i64) -> anyhow::Result<Vec<Row
 /// Compares the time of an acceptance while many events wait for a receiver that does not answer with that time before.
 async fn waiting_events(bed: &Bed, scale: &Scale, told: i64, waiting: i64) -> anyhow::Result<Row> {
     let lasts = scale.seconds(30, 3);
-    let accept = async || {
-        let plan = Plan {
-            rate: Some(scale.size(RATE, 50)),
-            ..bed.plan(Mix::Clients, lasts)?
-        };
-        anyhow::Ok(Milli(u64::from(
-            Bed::drive(&plan).await?.accept_micros(990),
-        )))
-    };
+    let accept = async || bed.accept_p99(0, scale.size(RATE, 50), lasts).await;
     let [mut alone, mut beside] = [(); 2].map(|()| Samples::default());
     // Nobody listens there.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -135,13 +124,11 @@ async fn waiting_events(bed: &Bed, scale: &Scale, told: i64, waiting: i64) -> an
         beside.push(accept().await?);
         remove_endpoint(bed, &endpoint).await?;
     }
-    let ratio = Milli::ratio(beside.median().0, alone.median().0);
     let measure = format!(
         "accept p99 with {} events that wait for an endpoint, over none",
         Milli::whole(waiting.unsigned_abs())
     );
-    Ok(Row::at_most(&measure, &ratio.into(), "", Milli(1200))
-        .note(&format!("{beside} ms over {alone} ms")))
+    Ok(Row::ratio(&measure, "ms", &beside, &alone))
 }
 
 /// Adds an endpoint that gets all events from the oldest on. Returns its path.

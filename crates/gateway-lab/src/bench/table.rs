@@ -34,6 +34,13 @@ impl Row {
         Self::with_goal(measure, ours, unit, format!("≤ {goal}{unit}"), met)
     }
 
+    /// The median of some values over that of others in the same unit, such as `ms`. It may be 1.2 at most.
+    pub(super) fn ratio(measure: &str, unit: &str, some: &Samples, others: &Samples) -> Self {
+        let ratio = Milli::ratio(some.median().0, others.median().0);
+        Self::at_most(measure, &ratio.into(), "", Milli(1200))
+            .note(&format!("{some} {unit} over {others} {unit}"))
+    }
+
     fn with_goal(measure: &str, ours: &Samples, unit: &str, goal: String, met: bool) -> Self {
         Self {
             measure: measure.to_owned(),
