@@ -122,17 +122,14 @@ impl Batch<'_> {
 
     /// Reads the status of all rows. A failure that this answer contains counts as read by a caller.
     async fn read(&self, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
+        // The answer to the first try may be lost, so the failures count as read since then.
+        let asked_at = Instant::now();
         let body = self.ask("status", json!({ "limit": 1_000 }), rng).await?;
         let records = body.pointer("/data/records").cloned();
         let rows: Vec<Row> =
             serde_json::from_value(records.context("the status of the batch has no records")?)?;
-        let now = self.callers.elapsed();
-        for operation in &mut *self.callers.lock() {
-            let has_failed =
-                |row: &Row| Some(row.operation()) == operation.id() && row.status == "FAILED";
-            if rows.iter().any(has_failed) {
-                operation.failure_read_at.get_or_insert(now);
-            }
+        for row in rows.iter().filter(|row| row.status == "FAILED") {
+            self.callers.note_failure_read(row.operation(), asked_at);
         }
         Ok(rows)
     }

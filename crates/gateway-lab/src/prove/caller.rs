@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 
 use super::{
     case::{Case, Step},
+    failures_read::END_PATIENCE,
     judge::{Accepted, Status},
     requests::Request,
     system::{System, TOKEN},
-    track::{Tracked, ended, track, until_answered},
+    track::{Tracked, ended, until_answered},
 };
 use fineract_gateway::domain::{OperationId, State, TrackingId};
 
@@ -25,16 +26,12 @@ use fineract_gateway::domain::{OperationId, State, TrackingId};
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause before a caller tries again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
-/// How long a caller waits for the end of an operation before it continues with its case. An operation that is parked
-/// does not end in this time.
-const END_PATIENCE: Duration = Duration::from_secs(8);
-
 /// All callers of a round.
 #[derive(Debug)]
 pub(super) struct Callers<'a> {
     pub(super) system: &'a System,
     round: u32,
-    started: Instant,
+    pub(super) started: Instant,
     accepted: Mutex<Vec<Accepted>>,
 }
 
@@ -140,6 +137,7 @@ impl<'a> Callers<'a> {
                     sent.clear();
                 }
                 Step::AwaitEnds => {}
+                Step::AwaitFailureTold => self.until_failure_told(&sent).await,
                 Step::Act(action) => action.run(&self.system.fineract).await?,
             }
             tokio::time::sleep(Duration::from_millis(rng.u64(0..150))).await;
@@ -205,35 +203,6 @@ impl<'a> Callers<'a> {
             tokio::time::sleep(PAUSE).await;
         }
         bail!("no gateway accepted {key}")
-    }
-
-    /// Waits until these operations have ended, and records the failures that the caller has read. Returns whether all
-    /// of them have ended.
-    async fn until_ended(&self, ids: &[TrackingId], rng: &mut Rng) -> bool {
-        let started = Instant::now();
-        for id in ids {
-            loop {
-                if let Ok(Tracked::Ended(reading)) = track(self.system, *id, rng).await {
-                    self.note_failure_read(*id, &reading);
-                    break;
-                }
-                if started.elapsed() > END_PATIENCE {
-                    return false;
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-        true
-    }
-
-    fn note_failure_read(&self, id: TrackingId, reading: &str) {
-        let has_failed = matches!(ended(reading), Status::Failed { .. });
-        let now = self.started.elapsed();
-        for operation in &mut *self.lock() {
-            if has_failed && operation.tracking_ids.contains(&id) {
-                operation.failure_read_at.get_or_insert(now);
-            }
-        }
     }
 
     /// Reads the result of every operation once and records it.

@@ -22,6 +22,8 @@ pub(super) enum Step {
     Batch(Vec<Request>),
     /// Waits until everything that this case has sent so far has ended.
     AwaitEnds,
+    /// Waits until a webhook has told of a failure in this case.
+    AwaitFailureTold,
     /// Pauses for this time.
     Pause(Duration),
     /// Performs an action of another writer, or of Fineract.

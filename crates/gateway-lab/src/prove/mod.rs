@@ -16,6 +16,7 @@ mod case;
 mod chaos;
 mod checkers;
 mod encounters;
+mod failures_read;
 mod faults;
 mod fineract;
 mod impatient;

@@ -1,6 +1,9 @@
 //! A caller that polls the transactions API about every running transaction.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use fastrand::Rng;
@@ -76,21 +79,16 @@ impl Callers<'_> {
             let request = request.header("Authorization", format!("Token key-{key}"));
             asked.push(async move { (id, read_status(request).await) });
         }
-        let asked_at = self.elapsed();
+        let asked_at = Instant::now();
         let mut ended = Vec::new();
         for (id, status) in join_all(asked).await {
-            // If no answer arrived, the gateway may have sent an answer that reports a failure. Such a failure counts
-            // as read.
             let is_failure = |status: &str| !OPEN.contains(&status) && !GOOD.contains(&status);
-            let is_failure = status.as_deref().is_none_or(is_failure);
+            if status.as_deref().is_none_or(is_failure) {
+                self.note_failure_read(id, asked_at);
+            }
             for operation in &mut *self.lock() {
-                if operation.id() != Some(id) {
-                    continue;
-                }
-                if is_failure {
-                    operation.failure_read_at.get_or_insert(asked_at);
-                }
-                if let Some(status) = &status
+                if operation.id() == Some(id)
+                    && let Some(status) = &status
                     && operation.transaction_statuses.last() != Some(status)
                 {
                     operation.transaction_statuses.push(status.clone());

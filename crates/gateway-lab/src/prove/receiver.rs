@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use axum::{
@@ -11,6 +12,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, Uri},
 };
+use fineract_gateway::domain::{OperationId, TrackingId};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 use tokio::task::JoinSet;
@@ -40,6 +42,7 @@ struct Told {
     body: Value,
     is_signed: bool,
     is_accepted: bool,
+    at: Instant,
 }
 
 #[derive(Default)]
@@ -99,6 +102,16 @@ impl Receiver {
             .collect()
     }
 
+    /// The operations of whose failures it was told, and when. After an accepted delivery, a failure counts as read.
+    pub(super) fn failures(&self) -> Vec<(OperationId, Instant)> {
+        let book = locked(&self.book);
+        let accepted = book.told.iter().filter(|told| told.is_accepted);
+        let failures = accepted.filter(|told| told.what() == Some("operation.failed"));
+        failures
+            .filter_map(|told| Some((told.subject()?.parse::<TrackingId>().ok()?.id, told.at)))
+            .collect()
+    }
+
     /// Compares its book with the events: `all` that it was told and that there are, and those `of_round`, which it must
     /// have been told. Then it begins a new book.
     pub(super) fn compare(&self, all: &[Event], of_round: &[Event]) -> Vec<String> {
@@ -148,18 +161,25 @@ impl Told {
         self.id.strip_prefix("evt_")?.parse().ok()
     }
 
+    fn what(&self) -> Option<&str> {
+        self.body.get("type").and_then(Value::as_str)
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.text("tracking_id").or(self.text("reference_id"))
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.body.get("data")?.get(key)?.as_str()
+    }
+
     fn tells(&self, event: &Event) -> bool {
-        let data = self.body.get("data");
-        let text = |key: &str| data.and_then(|data| data.get(key)).and_then(Value::as_str);
         let has_ended = match event.what.as_str() {
-            "operation.succeeded" => text("status") == Some("success"),
-            "operation.failed" => text("status") == Some("failed"),
+            "operation.succeeded" => self.text("status") == Some("success"),
+            "operation.failed" => self.text("status") == Some("failed"),
             _ => true,
         };
-        let subject = text("tracking_id").or(text("reference_id"));
-        has_ended
-            && subject == Some(&*event.subject)
-            && self.body.get("type").and_then(Value::as_str) == Some(&*event.what)
+        has_ended && self.subject() == Some(&*event.subject) && self.what() == Some(&*event.what)
     }
 }
 
@@ -186,6 +206,7 @@ async fn receive(
         body: serde_json::from_slice(&body).unwrap_or_default(),
         is_signed,
         is_accepted,
+        at: Instant::now(),
     };
     // What says that another endpoint was disabled is about no event.
     if told.id.starts_with("evt_") {
@@ -220,6 +241,7 @@ mod tests {
             body: json!({ "type": "operation.succeeded", "data": data }),
             is_signed: true,
             is_accepted: true,
+            at: Instant::now(),
         }
     }
 
@@ -253,5 +275,26 @@ mod tests {
         );
         // The second one was accepted first.
         assert_eq!(wrong(|book| book[0].is_accepted = false), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_counts_as_read_after_an_accepted_delivery() {
+        let receiver = Receiver::start().await.unwrap();
+        let id = OperationId(uuid::Uuid::from_u128(7));
+        let failures = |change: fn(&mut Told)| {
+            let mut told = told(1);
+            told.body["type"] = json!("operation.failed");
+            told.body["data"]["tracking_id"] = json!(format!("CLIENT_UPDATE|{}", id.0));
+            change(&mut told);
+            locked(&receiver.book).told = vec![told];
+            let ids = receiver.failures().into_iter().map(|(id, _)| id);
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(failures(|_| ()), [id]);
+        assert_eq!(failures(|told| told.is_accepted = false), []);
+        assert_eq!(
+            failures(|told| told.body["type"] = json!("operation.succeeded")),
+            []
+        );
     }
 }

@@ -194,6 +194,9 @@ pub(super) async fn read_records(
     callers.poll_all(rng).await?;
     let rows = read_operations(system, &callers).await?;
     let ledger = system.fineract.ledger().await?;
+    for (id, at) in system.receiver.failures() {
+        callers.note_failure_read(id, at);
+    }
     let mut operations = callers.into_accepted();
     for operation in &mut operations {
         let id = operation.id();

@@ -1,5 +1,7 @@
 //! The scenarios of every round, each with random variations.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 
 use super::{
@@ -200,9 +202,15 @@ fn refused(names: &mut Names<'_>) -> Vec<Step> {
         }
     }
     requests.push(loan_approve(&loan));
-    requests.push(loan_disburse(&loan, None));
-    requests.push(loan_delete(&loan));
-    send(requests)
+    let mut steps = send(requests);
+    if names.rng.bool() {
+        // The disbursement does not depend on a failure of which a webhook has told the caller. The gateway records this
+        // after the receiver has answered.
+        steps.push(Step::AwaitFailureTold);
+        steps.push(Step::Pause(Duration::from_millis(500)));
+    }
+    steps.extend(send([loan_disburse(&loan, None), loan_delete(&loan)]));
+    steps
 }
 
 /// Sends disbursements that Fineract itself would execute twice. Only the gateway's guard prevents this.

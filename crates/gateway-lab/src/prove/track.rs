@@ -28,6 +28,13 @@ pub(super) enum Tracked {
     Ended(String),
 }
 
+impl Tracked {
+    /// Whether this reports a failure.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self, Self::Ended(reading) if matches!(ended(reading), Status::Failed { .. }))
+    }
+}
+
 /// Reads the result of an operation again, at the end of the run.
 pub(super) async fn read_again(
     system: &System,
