@@ -25,6 +25,7 @@ pub(super) fn identity(config: &Config) -> GatewayProcess {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         role: config.role.as_str().to_owned(),
         settings: json!(config.digests()),
+        exports_months: config.database.retention.export_to.is_some(),
     }
 }
 

@@ -121,7 +121,7 @@ fn last_run(run: Option<&LastRun>) -> String {
     let end = match (run.ended_at, &run.problem) {
         (None, _) => "not ended".to_owned(),
         (Some(at), None) => format!("ended {}", minute(at)),
-        (Some(at), Some(why)) => format!("ended {} early: {why}", minute(at)),
+        (Some(at), Some(why)) => format!("ended {} with a problem: {why}", minute(at)),
     };
     format!(
         "last run: began {}, {end}; {} archived, {} kept, {} months dropped",

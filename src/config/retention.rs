@@ -12,7 +12,8 @@ pub struct Retention {
     pub hot_for: Duration,
     /// `RETENTION_DAYS`: how long after their end the operations of a month are kept in the archive; 0: for ever (0).
     pub kept_for: Option<Duration>,
-    /// `RETENTION_EXPORT_DIR`: the folder to which each month is exported before it is dropped. `None`: it is not.
+    /// `RETENTION_EXPORT_DIR`: the folder to which each month is exported before it is dropped. `None`: it is not. Whether it
+    /// exists is found out when it is needed: a lost folder must not keep a gateway from starting.
     pub export_to: Option<PathBuf>,
 }
 
@@ -43,9 +44,6 @@ fn export_to(reader: &mut Reader<'_>, drops_months: bool) -> Option<PathBuf> {
     let folder = PathBuf::from(reader.text(DIR)?);
     if !drops_months {
         reader.problem(DIR, "is set, but has no effect without RETENTION_DAYS");
-    }
-    if !folder.is_dir() {
-        reader.problem(DIR, "must be a folder that exists");
     }
     Some(folder)
 }

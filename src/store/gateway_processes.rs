@@ -19,6 +19,8 @@ pub struct GatewayProcess {
     pub role: String,
     /// A digest of each setting, by its name.
     pub settings: Value,
+    /// Whether the process exports months of the archive before it drops them.
+    pub exports_months: bool,
 }
 
 /// A gateway that has written a heartbeat within the last 30 s.
@@ -52,14 +54,15 @@ impl Store {
             "WITH gone AS (
                  DELETE FROM gateway_process WHERE seen_at < now() - interval '1 h' AND id <> $1
              )
-             INSERT INTO gateway_process (id, version, role, settings, work, reads_archive)
-             VALUES ($1, $2, $3, $4, $5, true)
+             INSERT INTO gateway_process (id, version, role, settings, work, reads_archive, exports_months)
+             VALUES ($1, $2, $3, $4, $5, true, $6)
                  ON CONFLICT (id) DO UPDATE SET seen_at = now(), work = excluded.work",
             process.id,
             process.version,
             process.role,
             process.settings,
-            work
+            work,
+            process.exports_months
         )
         .execute(&self.pool)
         .or_fail_to("write a heartbeat")

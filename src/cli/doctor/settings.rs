@@ -1,6 +1,6 @@
 //! Checks the settings.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -48,6 +48,7 @@ pub(super) fn check(report: &mut Report) -> Settings {
             check_secrets(report, &config.http);
             check_certificate(report, config.http.tls.as_ref());
             check_scopes(report, &config.http);
+            check_export(report, config.database.retention.export_to.as_deref());
             let operations = config.operations;
             return Settings {
                 database: Some(config.database.url),
@@ -89,6 +90,20 @@ fn check_certificate(report: &mut Report, tls: Option<&ServerTls>) {
         let action =
             "replace the files of TLS_CERT_FILE and TLS_KEY_FILE; running gateways notice it";
         report.wrong(CHECK, finding, action);
+    }
+}
+
+/// Checks whether months of the archive can be exported: makes a file without a name in the folder, which is gone at once.
+fn check_export(report: &mut Report, folder: Option<&Path>) {
+    const CHECK: &str = "settings.export";
+    match folder.map(tempfile::tempfile_in) {
+        None => report.fine(CHECK, "not used"),
+        Some(Ok(_)) => report.fine(CHECK, "files can be made in RETENTION_EXPORT_DIR"),
+        Some(Err(error)) => report.wrong(
+            CHECK,
+            format!("no file can be made in RETENTION_EXPORT_DIR: {error}"),
+            "let RETENTION_EXPORT_DIR name a folder that is there and that the gateway's account may write",
+        ),
     }
 }
 

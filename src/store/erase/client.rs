@@ -29,6 +29,9 @@ pub async fn erase(
     if is_older_gateway_running(&mut transaction).await? {
         return Err(EraseError::OlderGateway);
     }
+    if !keep_from_exporting(&mut transaction).await? {
+        return Err(EraseError::Exporting);
+    }
     let is_known = lanes.contains(&client);
     let subject = Subject::read(&mut transaction, client, lanes).await?;
     let unended = Unended::read(&mut transaction, &subject).await?;
@@ -63,6 +66,16 @@ pub async fn erase(
 async fn is_older_gateway_running(transaction: &mut Transaction) -> Result<bool, StoreError> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM gateway_process WHERE NOT reads_archive) AS "is_running!""#
+    )
+    .fetch_one(&mut **transaction)
+    .or_fail_to(ACTION)
+    .await
+}
+
+/// Keeps months of the archive from being exported until the end of the transaction. Returns whether none is being exported.
+async fn keep_from_exporting(transaction: &mut Transaction) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"SELECT pg_try_advisory_xact_lock_shared(x'6578706f7274'::bigint) AS "is_locked!""#
     )
     .fetch_one(&mut **transaction)
     .or_fail_to(ACTION)

@@ -40,6 +40,11 @@ pub enum EraseError {
     /// A gateway of an older version runs. It would send again what was erased.
     #[error("a gateway of an older version runs; update it first")]
     OlderGateway,
+    /// A month of the archive is being exported. Its file would have what is erased here.
+    #[error(
+        "a month of the archive is being exported; try again when `retention status` shows that the run has ended"
+    )]
+    Exporting,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,6 +1,6 @@
 //! Dropping old months of the archive, and what is still known of their operations.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, io, path::Path, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio::time::sleep;
@@ -12,6 +12,8 @@ use crate::{
     store::{Store, StoreError, TrackingName, connect, patience::WithTimeout, pool::Transaction},
     telemetry::chain,
 };
+
+const ACTION: &str = "drop a month of the archive";
 
 /// How often a month is tried whose tables are in use. A month that is always in use stays until the next run.
 const TRIES: u32 = 20;
@@ -32,7 +34,8 @@ pub struct DroppedOperation {
 }
 
 impl Retention {
-    /// Drops every month whose operations all ended longer ago than they are kept.
+    /// Drops every month whose operations all ended longer ago than they are kept. If one cannot be dropped, goes on with the
+    /// others, and fails in the end.
     pub(super) async fn drop_months(
         &self,
         settings: RetentionSettings,
@@ -41,18 +44,20 @@ impl Retention {
         let Some(kept_for) = settings.kept_for else {
             return Ok(RetentionRun::Done(*report));
         };
+        let mut failed = None;
         for month in self.months().await? {
             match self.drop_month(month.month, kept_for, report).await {
                 Ok(is_dropped) => report.dropped += i32::from(is_dropped),
                 Err(error) => {
                     tracing::warn!(month = %month.month, error = %chain(&error), "a month of the archive could not be dropped");
+                    failed.get_or_insert(error);
                 }
             }
             if self.record(report).await? == Progress::TakenOver {
                 return Ok(RetentionRun::Elsewhere);
             }
         }
-        Ok(RetentionRun::Done(*report))
+        failed.map_or(Ok(RetentionRun::Done(*report)), Err)
     }
 
     /// Drops a month, if it is old enough. Before, exports it if that is asked for.
@@ -63,24 +68,60 @@ impl Retention {
         report: &RetentionReport,
     ) -> Result<bool, StoreError> {
         let begin = connect::begin(&self.pool);
-        let mut transaction = begin.or_fail_to("begin to drop a month").await?;
-        if let Some(folder) = &self.export_to {
-            // Nothing more may be archived in this month until the end of the transaction.
-            execute(
-                &mut transaction,
-                "SELECT pg_advisory_xact_lock(x'617263686976'::bigint)",
-            )
-            .await?;
-            if !try_to_drop(&mut transaction, month, kept_for).await? {
-                return Ok(false);
-            }
-            execute(&mut transaction, "ROLLBACK TO SAVEPOINT before_drop").await?;
-            self.export(&mut transaction, month, folder, report).await?;
+        let mut transaction = begin.or_fail_to(ACTION).await?;
+        if !try_to_drop(&mut transaction, month, kept_for).await? {
+            return Ok(false);
         }
-        let is_dropped = try_to_drop(&mut transaction, month, kept_for).await?;
-        transaction.commit().or_fail_to("drop a month").await?;
-        Ok(is_dropped)
+        if let Some(folder) = &self.export_to {
+            // Only the function that drops a month knows whether the month may go. A transaction that has written is not kept
+            // open during an export: vacuum and the numbering of events would wait for it.
+            transaction.rollback().or_fail_to(ACTION).await?;
+            return self.export_and_drop(month, kept_for, folder, report).await;
+        }
+        if is_exporter_running(&mut transaction).await? {
+            return Err(StoreError::Export(io::Error::other(
+                "other gateways have RETENTION_EXPORT_DIR, and this process does not",
+            )));
+        }
+        transaction.commit().or_fail_to(ACTION).await?;
+        Ok(true)
     }
+
+    async fn export_and_drop(
+        &self,
+        month: NaiveDate,
+        kept_for: Duration,
+        folder: &Path,
+        report: &RetentionReport,
+    ) -> Result<bool, StoreError> {
+        let begin = connect::begin_batch(&self.pool);
+        let mut transaction = begin.or_fail_to(ACTION).await?;
+        // Until the end of the transaction, nothing is erased, and nothing more is archived in this month.
+        execute(
+            &mut transaction,
+            "SELECT pg_advisory_xact_lock(x'6578706f7274'::bigint), pg_advisory_xact_lock(x'617263686976'::bigint)",
+        )
+        .await?;
+        let file = self.export(&mut transaction, month, folder, report).await?;
+        let is_dropped = try_to_drop(&mut transaction, month, kept_for).await;
+        if !matches!(is_dropped, Ok(true)) {
+            // The month stays, and is exported again later.
+            file.remove().await?;
+            return is_dropped;
+        }
+        transaction.commit().or_fail_to(ACTION).await?;
+        Ok(true)
+    }
+}
+
+/// Whether a gateway runs that exports months. One that was killed counts for an hour.
+async fn is_exporter_running(transaction: &mut Transaction) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM gateway_process WHERE exports_months) AS "is_running!""#
+    )
+    .fetch_one(&mut **transaction)
+    .or_fail_to(ACTION)
+    .await
 }
 
 /// Drops a month in this transaction, after a savepoint, if it is old enough.
@@ -97,7 +138,7 @@ async fn try_to_drop(
             kept_for.as_secs_f64()
         );
         let dropping = dropping.fetch_one(&mut **transaction);
-        match dropping.or_fail_to("drop a month of the archive").await {
+        match dropping.or_fail_to(ACTION).await {
             Err(error) if error.is_lock_timeout() => {
                 execute(transaction, "ROLLBACK TO SAVEPOINT before_drop").await?;
                 sleep(PAUSE).await;
@@ -109,9 +150,12 @@ async fn try_to_drop(
     Ok(false)
 }
 
-async fn execute(transaction: &mut Transaction, statement: &'static str) -> Result<(), StoreError> {
+pub(super) async fn execute(
+    transaction: &mut Transaction,
+    statement: &'static str,
+) -> Result<(), StoreError> {
     let executing = sqlx::raw_sql(statement).execute(&mut **transaction);
-    executing.or_fail_to("drop a month").await.map(drop)
+    executing.or_fail_to(ACTION).await.map(drop)
 }
 
 impl DroppedOperation {

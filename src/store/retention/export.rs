@@ -2,9 +2,10 @@
 //! zstd.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::NaiveDate;
@@ -12,14 +13,26 @@ use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{Retention, RetentionReport};
+use super::{Retention, RetentionReport, dropped::execute};
 use crate::store::{StoreError, patience::WithTimeout, pool::Transaction};
 
+const ACTION: &str = "export a month of the archive";
+
 /// How many operations are read and written at once.
-const CHUNK: i64 = 500;
+const CHUNK: i64 = 200;
+/// What the name of a file begins with that is being written.
+const UNFINISHED: &str = ".export-";
+/// The age from which such a file is a leftover of a process that died. One that is being written is changed all the time.
+const LEFT_AFTER: Duration = Duration::from_hours(24);
+
+/// The ids of a month: from the first one, and below the second one.
+struct Ids(Uuid, Uuid);
 
 /// A file that is being written. It gets its name when all of it is on the disk; if this is dropped before, it is removed.
 struct Export(zstd::Encoder<'static, NamedTempFile>);
+
+/// A file with a whole month, on the disk and under its name.
+pub(super) struct ExportedMonth(PathBuf);
 
 impl Retention {
     /// Writes all operations of a month into a new file in this folder. The caller's transaction keeps others from archiving
@@ -30,23 +43,31 @@ impl Retention {
         month: NaiveDate,
         folder: &Path,
         report: &RetentionReport,
-    ) -> Result<(), StoreError> {
+    ) -> Result<ExportedMonth, StoreError> {
+        // Planned for the ids of the month, the statements lock no other month. The disk may need minutes for a large file.
+        execute(
+            transaction,
+            "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL idle_in_transaction_session_timeout = '15min'",
+        )
+        .await?;
+        let ids = ids_of(transaction, month).await?;
         let new_file_in = folder.to_owned();
         let mut export = on_disk(move || Export::begin(&new_file_in)).await?;
-        let mut after = None;
+        let mut after = Uuid::nil();
         let mut count = 0;
         loop {
-            let lines = lines(transaction, month, after).await?;
+            let lines = lines(transaction, &ids, after).await?;
             let Some((last, _)) = lines.last() else { break };
-            after = Some(*last);
+            after = *last;
             count += lines.len();
             export = on_disk(move || export.write(lines)).await?;
-            // A long export is still the run of this process.
-            self.record(report).await?;
+            // A long export is still the run of this process. If this fails, another process may begin a run. It waits for
+            // this month.
+            self.record(report).await.ok();
         }
         let now = sqlx::query_scalar!(r#"SELECT now() AS "now!""#)
             .fetch_one(&mut **transaction)
-            .or_fail_to("read the time")
+            .or_fail_to(ACTION)
             .await?;
         let name = format!(
             "operations-{}-exported-{}.ndjson.zst",
@@ -54,16 +75,17 @@ impl Retention {
             now.format("%Y%m%dT%H%M%SZ")
         );
         let path = folder.join(&name);
-        on_disk(move || export.end(&path)).await?;
+        let exported = on_disk(move || export.end(path)).await?;
         tracing::info!(%month, file = name, operations = count, "a month of the archive was exported");
-        Ok(())
+        Ok(exported)
     }
 }
 
 impl Export {
     fn begin(folder: &Path) -> io::Result<Self> {
+        remove_leftovers(folder)?;
         let file = tempfile::Builder::new()
-            .prefix(".export-")
+            .prefix(UNFINISHED)
             .tempfile_in(folder)?;
         let mut encoder = zstd::Encoder::new(file, zstd::DEFAULT_COMPRESSION_LEVEL)?;
         encoder.include_checksum(true)?;
@@ -74,19 +96,44 @@ impl Export {
         for (_, line) in lines {
             writeln!(self.0, "{line}")?;
         }
-        // Else the end of a large file could take longer than Postgres waits for the next statement of the transaction.
-        self.0.get_ref().as_file().sync_data()?;
         Ok(self)
     }
 
     /// Waits until everything is on the disk, also the name. An existing file is not replaced.
-    fn end(self, path: &Path) -> io::Result<()> {
+    fn end(self, path: PathBuf) -> io::Result<ExportedMonth> {
         let file = self.0.finish()?;
         file.as_file().sync_all()?;
-        file.persist_noclobber(path)?;
-        let folder = path.parent().unwrap_or(path);
-        File::open(folder)?.sync_all()
+        file.persist_noclobber(&path)?;
+        let folder = path.parent().unwrap_or(&path);
+        File::open(folder)?.sync_all()?;
+        Ok(ExportedMonth(path))
     }
+}
+
+impl ExportedMonth {
+    /// Removes the file.
+    pub(super) async fn remove(self) -> Result<(), StoreError> {
+        on_disk(move || fs::remove_file(self.0)).await
+    }
+}
+
+/// Removes the files that processes which died have left unfinished.
+fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+        {
+            continue;
+        }
+        let changed = entry.metadata()?.modified()?;
+        if changed.elapsed().is_ok_and(|age| age > LEFT_AFTER) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Does work that waits for the disk, on a thread that may wait.
@@ -98,35 +145,48 @@ async fn on_disk<T: Send + 'static>(
         .map_err(StoreError::Export)
 }
 
+async fn ids_of(transaction: &mut Transaction, month: NaiveDate) -> Result<Ids, StoreError> {
+    sqlx::query!(
+        r#"SELECT first_id($1::date::timestamp AT TIME ZONE 'UTC') AS "from!",
+                  first_id(($1::date + interval '1 month') AT TIME ZONE 'UTC') AS "below!""#,
+        month
+    )
+    .fetch_one(&mut **transaction)
+    .or_fail_to(ACTION)
+    .await
+    .map(|row| Ids(row.from, row.below))
+}
+
 /// The next operations of a month, in the order of their ids, each in a line of JSON: its rows as they are, and what was sent
 /// and answered word for word.
 async fn lines(
     transaction: &mut Transaction,
-    month: NaiveDate,
-    after: Option<Uuid>,
+    Ids(from, below): &Ids,
+    after: Uuid,
 ) -> Result<Vec<(Uuid, String)>, StoreError> {
     // JSON is stored as it was sent, and may have line breaks. They are only between its tokens.
     let rows = sqlx::query!(
         r#"SELECT o.id AS "id!",
                   translate(json_build_object(
                       'operation', row_to_json(o),
-                      'payload', (SELECT row_to_json(p) FROM archived_payload p WHERE p.operation_id = o.id),
-                      'attempts', (SELECT COALESCE(json_agg(a ORDER BY a.number), '[]')
-                                     FROM archived_attempt a WHERE a.operation_id = o.id),
-                      'result', (SELECT row_to_json(r) FROM archived_result r WHERE r.operation_id = o.id)
+                      'payload', (SELECT row_to_json(p) FROM archived_payload p
+                                   WHERE p.operation_id = o.id AND p.operation_id >= $1 AND p.operation_id < $2),
+                      'attempts', (SELECT COALESCE(json_agg(a ORDER BY a.number), '[]') FROM archived_attempt a
+                                    WHERE a.operation_id = o.id AND a.operation_id >= $1 AND a.operation_id < $2),
+                      'result', (SELECT row_to_json(r) FROM archived_result r
+                                  WHERE r.operation_id = o.id AND r.operation_id >= $1 AND r.operation_id < $2)
                   )::text, E'\r\n', '  ') AS "line!"
              FROM archived_operation o
-            WHERE o.id >= first_id($1::date::timestamp AT TIME ZONE 'UTC')
-              AND o.id < first_id(($1::date + interval '1 month') AT TIME ZONE 'UTC')
-              AND o.id > COALESCE($2, '00000000-0000-0000-0000-000000000000'::uuid)
+            WHERE o.id >= $1 AND o.id < $2 AND o.id > $3
             ORDER BY o.id
-            LIMIT $3"#,
-        month,
+            LIMIT $4"#,
+        from,
+        below,
         after,
         CHUNK
     )
     .fetch_all(&mut **transaction)
-    .or_fail_to("read a month of the archive")
+    .or_fail_to(ACTION)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.line)).collect())
 }

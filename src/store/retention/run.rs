@@ -41,7 +41,7 @@ impl Retention {
                 }
                 Ok(Some(RetentionRun::Elsewhere) | None) => {}
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "ended operations could not be archived; trying again");
+                    tracing::warn!(error = %chain(&error), "a run of retention has failed; the next one is in ten minutes");
                 }
             }
             sleep(EVERY).await;
@@ -85,6 +85,7 @@ impl Retention {
             Ok(RetentionRun::Done(_)) => None,
             Ok(RetentionRun::Elsewhere) => return run,
             Ok(RetentionRun::OlderGateway) => Some("older_gateway"),
+            Err(StoreError::Export(_)) => Some("export"),
             Err(_) => Some("database"),
         };
         self.end(&report, problem).await?;

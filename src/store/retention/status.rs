@@ -36,7 +36,7 @@ pub struct LastRun {
     pub kept: i64,
     /// How many months it has dropped.
     pub dropped: i32,
-    /// Why it ended early: `older_gateway` or `database`.
+    /// Why it has not done everything: `older_gateway`, `export` or `database`.
     pub problem: Option<String>,
 }
 

@@ -127,3 +127,17 @@ async fn tokens_that_see_what_others_have_sent_are_named(pool: PgPool) {
     let text = doctor(&[], &system).await.text("settings.owners");
     assert!(text.starts_with("fine: no token"), "{text}");
 }
+
+#[sqlx::test]
+async fn a_folder_that_cannot_be_written_is_reported(pool: PgPool) {
+    let mut system = healthy(&pool).await;
+    let folder = TemporaryFolder::new();
+    system.set("RETENTION_DAYS", "400");
+    let exists = folder.path().to_owned();
+    system.set("RETENTION_EXPORT_DIR", &exists);
+    let text = doctor(&[], &system).await.text("settings.export");
+    assert!(text.starts_with("fine: files can be made"), "{text}");
+    system.set("RETENTION_EXPORT_DIR", &format!("{exists}/gone"));
+    let findings = doctor(&[], &system).await;
+    findings.assert_wrong(&["settings.export"], "No such file or directory");
+}

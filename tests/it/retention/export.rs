@@ -4,26 +4,46 @@ use std::{
     fs::{self, File},
     io::Read as _,
     path::Path,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use fineract_gateway::store::{Pool, Retention, RetentionSettings};
+use fineract_gateway::store::{Pool, Retention, RetentionSettings, StoreError};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions as _, PgPool};
 
-use super::{DROPS, age_and_archive, aged, retain_with};
+use super::{DROPS, age_and_archive, aged, retain, retain_with};
 use crate::support::{
     TestGateway,
+    command::run,
     database::is_true,
     fixtures::{client_update, done, loan_disburse, refused},
     operators::uuid,
 };
 
+fn exporting(pool: &PgPool, folder: &Path) -> Retention {
+    Retention::new(Pool::from(pool.clone())).exporting_to(Some(folder.to_path_buf()))
+}
+
 /// Drops old months, after they were exported to this folder. Returns how many.
 async fn drop_months(pool: &PgPool, settings: RetentionSettings, folder: &Path) -> i32 {
-    let retention =
-        Retention::new(Pool::from(pool.clone())).exporting_to(Some(folder.to_path_buf()));
+    let retention = exporting(pool, folder);
     retain_with(retention, settings).await.dropped
+}
+
+/// Runs retention, which cannot drop a month, and so drops none. Returns why.
+async fn fail_to_drop(pool: &PgPool, retention: Retention) -> StoreError {
+    let error = retention.run(DROPS).await.expect_err("a month stays");
+    assert!(is_true(pool, "SELECT count(*) = 1 FROM archived_operation").await);
+    assert!(is_true(pool, "SELECT count(*) = 0 FROM dropped_month").await);
+    error
+}
+
+/// Archives an operation.
+async fn archive_one(pool: &PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_update("C")).await;
+    gateway.end_next(done()).await;
+    assert_eq!(age_and_archive(pool).await, 1);
 }
 
 /// The month that was dropped, such as `2026-03`.
@@ -90,26 +110,34 @@ async fn a_month_is_whole_in_its_file_before_it_is_gone(pool: PgPool) {
 
 #[sqlx::test]
 async fn a_month_that_cannot_be_exported_stays(pool: PgPool) {
-    let gateway = TestGateway::start(pool.clone()).await;
-    gateway.accept(&client_update("C")).await;
-    gateway.end_next(done()).await;
-    assert_eq!(age_and_archive(&pool).await, 1);
+    archive_one(&pool).await;
     let folder = tempfile::tempdir().expect("a folder");
     let gone = folder.path().join("gone");
-    assert_eq!(drop_months(&pool, DROPS, &gone).await, 0);
-    assert!(is_true(&pool, "SELECT count(*) = 1 FROM archived_operation").await);
-    assert!(is_true(&pool, "SELECT count(*) = 0 FROM dropped_month").await);
+    let error = fail_to_drop(&pool, exporting(&pool, &gone)).await;
+    assert!(matches!(error, StoreError::Export(_)), "{error}");
+    assert!(is_true(&pool, "SELECT problem = 'export' FROM retention").await);
+
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let folder = gone.to_str().expect("UTF-8");
+    let settings = [
+        ("DATABASE_URL", &*url),
+        ("RETENTION_DAYS", "60"),
+        ("RETENTION_EXPORT_DIR", folder),
+    ];
+    let failed = run(&["retention", "run"], &settings).await;
+    assert_ne!(failed.code, Some(0));
+    let said = "the export cannot be written: No such file or directory";
+    assert!(failed.stderr.contains(said), "{}", failed.stderr);
+
     fs::create_dir(&gone).expect("it is created");
     assert_eq!(drop_months(&pool, DROPS, &gone).await, 1);
     assert_eq!(files(&gone).len(), 1);
+    assert!(is_true(&pool, "SELECT problem IS NULL FROM retention").await);
 }
 
 #[sqlx::test]
 async fn a_month_that_is_not_dropped_is_not_exported(pool: PgPool) {
-    let gateway = TestGateway::start(pool.clone()).await;
-    gateway.accept(&client_update("C")).await;
-    gateway.end_next(done()).await;
-    assert_eq!(age_and_archive(&pool).await, 1);
+    archive_one(&pool).await;
     let keeps_longer = RetentionSettings {
         kept_for: Some(Duration::from_hours(200 * 24)),
         ..DROPS
@@ -117,4 +145,77 @@ async fn a_month_that_is_not_dropped_is_not_exported(pool: PgPool) {
     let folder = tempfile::tempdir().expect("a folder");
     assert_eq!(drop_months(&pool, keeps_longer, folder.path()).await, 0);
     assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+/// Two drops follow one another: one is taken back before the export, and the one after it may fail.
+#[sqlx::test]
+async fn the_file_of_a_month_that_stays_after_all_is_removed(pool: PgPool) {
+    archive_one(&pool).await;
+    let fails_later = "
+        CREATE SEQUENCE drops;
+        CREATE FUNCTION fail_later() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('drops') > 1 THEN RAISE 'not now'; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER fails_later BEFORE INSERT ON dropped_month FOR EACH ROW EXECUTE FUNCTION fail_later()";
+    let made = sqlx::raw_sql(fails_later).execute(&pool).await;
+    made.expect("it is made");
+    let folder = tempfile::tempdir().expect("a folder");
+    fail_to_drop(&pool, exporting(&pool, folder.path())).await;
+    assert!(is_true(&pool, "SELECT last_value = 2 FROM drops").await);
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[sqlx::test]
+async fn what_other_gateways_export_is_not_dropped_without(pool: PgPool) {
+    archive_one(&pool).await;
+    let exporter =
+        "INSERT INTO gateway_process (id, version, role, settings, reads_archive, exports_months)
+                    VALUES (gen_random_uuid(), '1', 'all', '{}', true, true)";
+    let written = sqlx::raw_sql(exporter).execute(&pool).await;
+    written.expect("it is written");
+    let error = fail_to_drop(&pool, Retention::new(Pool::from(pool.clone()))).await;
+    assert!(matches!(error, StoreError::Export(_)), "{error}");
+
+    let gone = sqlx::raw_sql("DELETE FROM gateway_process").execute(&pool);
+    gone.await.expect("it is gone");
+    assert_eq!(retain(&pool, DROPS).await.dropped, 1);
+}
+
+#[sqlx::test]
+async fn what_a_process_that_died_left_unfinished_is_removed(pool: PgPool) {
+    archive_one(&pool).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, hours) in [(".export-old", 25), (".export-new", 1), ("other-old", 25)] {
+        let file = File::create(folder.path().join(name)).expect("a file");
+        let time = SystemTime::now() - Duration::from_hours(hours);
+        file.set_modified(time).expect("it has this time");
+    }
+    assert_eq!(drop_months(&pool, DROPS, folder.path()).await, 1);
+    let mut left = files(folder.path());
+    left.retain(|name| !name.starts_with("operations-"));
+    left.sort_unstable();
+    assert_eq!(left, [".export-new", "other-old"]);
+}
+
+#[sqlx::test]
+async fn an_export_waits_for_an_erasure_and_not_the_other_way_round(pool: PgPool) {
+    archive_one(&pool).await;
+    let mut other = pool.begin().await.expect("a transaction");
+    let locked = "SELECT pg_advisory_xact_lock(x'6578706f7274'::bigint)";
+    let exporting_now = sqlx::raw_sql(locked).execute(&mut *other).await;
+    exporting_now.expect("it is locked");
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let erase = ["erase", "--client", "C", "--reason", "request 7"];
+    let settings = [("DATABASE_URL", &*url)];
+    let refused = run(&erase, &settings).await;
+    let said = "a month of the archive is being exported";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+
+    // While a client is erased, nothing is exported.
+    let folder = tempfile::tempdir().expect("a folder");
+    fail_to_drop(&pool, exporting(&pool, folder.path())).await;
+    other.rollback().await.expect("it ends");
+    assert_eq!(run(&erase, &settings).await.code, Some(0));
 }
