@@ -70,13 +70,20 @@ impl Store {
         .map(drop)
     }
 
-    /// Removes the row of a gateway that shuts down.
+    /// Removes the row of a gateway that shuts down. That of one that exports months stays for an hour: while it is restarted,
+    /// no other gateway drops months without an export.
     pub async fn remove_heartbeat(&self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query!("DELETE FROM gateway_process WHERE id = $1", id)
-            .execute(&self.pool)
-            .or_fail_to("remove a heartbeat")
-            .await
-            .map(drop)
+        sqlx::query!(
+            "WITH gone AS (
+                 UPDATE gateway_process SET seen_at = now() - interval '30 s' WHERE id = $1 AND exports_months
+             )
+             DELETE FROM gateway_process WHERE id = $1 AND NOT exports_months",
+            id
+        )
+        .execute(&self.pool)
+        .or_fail_to("remove a heartbeat")
+        .await
+        .map(drop)
     }
 
     /// The gateways that run, the oldest one first.

@@ -6,7 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{Retention, RetentionReport, RetentionRun, RetentionSettings, lease::Progress};
+use super::{
+    Retention, RetentionReport, RetentionRun, RetentionSettings, export::export, lease::Progress,
+};
 use crate::{
     domain::{OperationId, Owner, TrackingId},
     store::{Store, StoreError, TrackingName, connect, patience::WithTimeout, pool::Transaction},
@@ -46,7 +48,8 @@ impl Retention {
         };
         let mut failed = None;
         for month in self.months().await? {
-            match self.drop_month(month.month, kept_for, report).await {
+            let dropping = self.drop_month(month.month, kept_for);
+            match self.going_on(*report, dropping).await {
                 Ok(is_dropped) => report.dropped += i32::from(is_dropped),
                 Err(error) => {
                     tracing::warn!(month = %month.month, error = %chain(&error), "a month of the archive could not be dropped");
@@ -61,12 +64,7 @@ impl Retention {
     }
 
     /// Drops a month, if it is old enough. Before, exports it if that is asked for.
-    async fn drop_month(
-        &self,
-        month: NaiveDate,
-        kept_for: Duration,
-        report: &RetentionReport,
-    ) -> Result<bool, StoreError> {
+    async fn drop_month(&self, month: NaiveDate, kept_for: Duration) -> Result<bool, StoreError> {
         let begin = connect::begin(&self.pool);
         let mut transaction = begin.or_fail_to(ACTION).await?;
         if !try_to_drop(&mut transaction, month, kept_for).await? {
@@ -76,7 +74,7 @@ impl Retention {
             // Only the function that drops a month knows whether the month may go. A transaction that has written is not kept
             // open during an export: vacuum and the numbering of events would wait for it.
             transaction.rollback().or_fail_to(ACTION).await?;
-            return self.export_and_drop(month, kept_for, folder, report).await;
+            return self.export_and_drop(month, kept_for, folder).await;
         }
         if is_exporter_running(&mut transaction).await? {
             return Err(StoreError::Export(io::Error::other(
@@ -92,7 +90,6 @@ impl Retention {
         month: NaiveDate,
         kept_for: Duration,
         folder: &Path,
-        report: &RetentionReport,
     ) -> Result<bool, StoreError> {
         let begin = connect::begin_batch(&self.pool);
         let mut transaction = begin.or_fail_to(ACTION).await?;
@@ -102,11 +99,11 @@ impl Retention {
             "SELECT pg_advisory_xact_lock(x'6578706f7274'::bigint), pg_advisory_xact_lock(x'617263686976'::bigint)",
         )
         .await?;
-        let file = self.export(&mut transaction, month, folder, report).await?;
+        let file = export(&mut transaction, month, folder).await?;
         let is_dropped = try_to_drop(&mut transaction, month, kept_for).await;
         if !matches!(is_dropped, Ok(true)) {
             // The month stays, and is exported again later.
-            file.remove().await?;
+            file.remove().await;
             return is_dropped;
         }
         transaction.commit().or_fail_to(ACTION).await?;
@@ -114,7 +111,7 @@ impl Retention {
     }
 }
 
-/// Whether a gateway runs that exports months. One that was killed counts for an hour.
+/// Whether a gateway runs that exports months, or ran within the last hour.
 async fn is_exporter_running(transaction: &mut Transaction) -> Result<bool, StoreError> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM gateway_process WHERE exports_months) AS "is_running!""#

@@ -2,7 +2,7 @@
 //! zstd.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirEntry, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{Retention, RetentionReport, dropped::execute};
+use super::dropped::execute;
 use crate::store::{StoreError, patience::WithTimeout, pool::Transaction};
 
 const ACTION: &str = "export a month of the archive";
@@ -34,51 +34,44 @@ struct Export(zstd::Encoder<'static, NamedTempFile>);
 /// A file with a whole month, on the disk and under its name.
 pub(super) struct ExportedMonth(PathBuf);
 
-impl Retention {
-    /// Writes all operations of a month into a new file in this folder. The caller's transaction keeps others from archiving
-    /// more of them.
-    pub(super) async fn export(
-        &self,
-        transaction: &mut Transaction,
-        month: NaiveDate,
-        folder: &Path,
-        report: &RetentionReport,
-    ) -> Result<ExportedMonth, StoreError> {
-        // Planned for the ids of the month, the statements lock no other month. The disk may need minutes for a large file.
-        execute(
-            transaction,
-            "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL idle_in_transaction_session_timeout = '15min'",
-        )
-        .await?;
-        let ids = ids_of(transaction, month).await?;
-        let new_file_in = folder.to_owned();
-        let mut export = on_disk(move || Export::begin(&new_file_in)).await?;
-        let mut after = Uuid::nil();
-        let mut count = 0;
-        loop {
-            let lines = lines(transaction, &ids, after).await?;
-            let Some((last, _)) = lines.last() else { break };
-            after = *last;
-            count += lines.len();
-            export = on_disk(move || export.write(lines)).await?;
-            // A long export is still the run of this process. If this fails, another process may begin a run. It waits for
-            // this month.
-            self.record(report).await.ok();
-        }
-        let now = sqlx::query_scalar!(r#"SELECT now() AS "now!""#)
-            .fetch_one(&mut **transaction)
-            .or_fail_to(ACTION)
-            .await?;
-        let name = format!(
-            "operations-{}-exported-{}.ndjson.zst",
-            month.format("%Y-%m"),
-            now.format("%Y%m%dT%H%M%SZ")
-        );
-        let path = folder.join(&name);
-        let exported = on_disk(move || export.end(path)).await?;
-        tracing::info!(%month, file = name, operations = count, "a month of the archive was exported");
-        Ok(exported)
+/// Writes all operations of a month into a new file in this folder. The caller's transaction keeps others from archiving more
+/// of them.
+pub(super) async fn export(
+    transaction: &mut Transaction,
+    month: NaiveDate,
+    folder: &Path,
+) -> Result<ExportedMonth, StoreError> {
+    // Planned for the ids of the month, the statements lock no other month. The disk may need minutes for a large file.
+    execute(
+        transaction,
+        "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL idle_in_transaction_session_timeout = '15min'",
+    )
+    .await?;
+    let ids = ids_of(transaction, month).await?;
+    let new_file_in = folder.to_owned();
+    let mut export = on_disk(move || Export::begin(&new_file_in)).await?;
+    let mut after = Uuid::nil();
+    let mut count = 0;
+    loop {
+        let lines = lines(transaction, &ids, after).await?;
+        let Some((last, _)) = lines.last() else { break };
+        after = *last;
+        count += lines.len();
+        export = on_disk(move || export.write(lines)).await?;
     }
+    let now = sqlx::query_scalar!(r#"SELECT now() AS "now!""#)
+        .fetch_one(&mut **transaction)
+        .or_fail_to(ACTION)
+        .await?;
+    let name = format!(
+        "operations-{}-exported-{}.ndjson.zst",
+        month.format("%Y-%m"),
+        now.format("%Y%m%dT%H%M%SZ")
+    );
+    let path = folder.join(&name);
+    let exported = on_disk(move || export.end(path)).await?;
+    tracing::info!(%month, file = name, operations = count, "a month of the archive was exported");
+    Ok(exported)
 }
 
 impl Export {
@@ -104,36 +97,52 @@ impl Export {
         let file = self.0.finish()?;
         file.as_file().sync_all()?;
         file.persist_noclobber(&path)?;
-        let folder = path.parent().unwrap_or(&path);
-        File::open(folder)?.sync_all()?;
-        Ok(ExportedMonth(path))
+        let exported = ExportedMonth(path);
+        exported
+            .write_name()
+            .inspect_err(|_| exported.remove_now())?;
+        Ok(exported)
     }
 }
 
 impl ExportedMonth {
-    /// Removes the file.
-    pub(super) async fn remove(self) -> Result<(), StoreError> {
-        on_disk(move || fs::remove_file(self.0)).await
+    /// Waits until the name is on the disk.
+    fn write_name(&self) -> io::Result<()> {
+        let folder = self.0.parent().unwrap_or(&self.0);
+        File::open(folder)?.sync_all()
+    }
+
+    /// Removes the file, because its month was not dropped.
+    pub(super) async fn remove(self) {
+        spawn_blocking(move || self.remove_now()).await.ok();
+    }
+
+    fn remove_now(&self) {
+        remove(&self.0);
     }
 }
 
 /// Removes the files that processes which died have left unfinished.
 fn remove_leftovers(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if !entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(UNFINISHED.as_bytes())
-        {
-            continue;
-        }
-        let changed = entry.metadata()?.modified()?;
-        if changed.elapsed().is_ok_and(|age| age > LEFT_AFTER) {
-            fs::remove_file(entry.path())?;
+    for entry in fs::read_dir(folder)?.flatten() {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) && is_left(&entry) {
+            remove(&entry.path());
         }
     }
     Ok(())
+}
+
+fn is_left(entry: &DirEntry) -> bool {
+    let changed = entry.metadata().and_then(|metadata| metadata.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > LEFT_AFTER))
+}
+
+/// Removes a file that is of no use. If it stays, nothing is lost.
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::warn!(file = ?path.file_name(), %error, "a file that is of no use could not be removed");
+    }
 }
 
 /// Does work that waits for the disk, on a thread that may wait.

@@ -1,7 +1,14 @@
 //! Which process runs: one at a time, once a day.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Retention, RetentionReport};
 use crate::store::{StoreError, patience::WithTimeout};
+
+/// How often a run records that it goes on.
+const RECORD_EVERY: Duration = Duration::from_secs(15);
 
 /// Whether a process goes on with its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +59,22 @@ impl Retention {
         } else {
             Progress::TakenOver
         })
+    }
+
+    /// Does work of the run that may take long, and meanwhile records that the run goes on.
+    pub(super) async fn going_on<T>(
+        &self,
+        report: RetentionReport,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = Box::pin(work);
+        loop {
+            if let Ok(done) = timeout(RECORD_EVERY, &mut work).await {
+                return done;
+            }
+            // If this fails, another process may begin a run. It waits for what this one has locked.
+            self.record(&report).await.ok();
+        }
     }
 
     /// Ends the run.

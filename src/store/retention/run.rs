@@ -11,6 +11,9 @@ use crate::{store::StoreError, telemetry::chain};
 
 /// How often each gateway looks whether a run is due.
 const EVERY: Duration = Duration::from_mins(1);
+/// The pause of a gateway whose run has failed. Any gateway may run ten minutes after a failed run. So another one comes first,
+/// which may be able to do what this one cannot.
+const AFTER_FAILURE: Duration = Duration::from_mins(13);
 /// The shortest pause between two steps.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// How much longer than a step the pause after it is. So the steps use a tenth of the time at most, and accepting and
@@ -25,26 +28,9 @@ impl Retention {
     /// Runs once a day, in one of the gateways. Never returns.
     pub async fn run_daily(self, settings: RetentionSettings) {
         loop {
-            match self.run_if_due(settings).await {
-                Ok(Some(RetentionRun::Done(report))) => {
-                    tracing::info!(
-                        archived = report.archived,
-                        kept = report.kept,
-                        dropped_months = report.dropped,
-                        "ended operations were archived"
-                    );
-                }
-                Ok(Some(RetentionRun::OlderGateway)) => {
-                    tracing::warn!(
-                        "nothing is archived while a gateway runs that does not know the archive"
-                    );
-                }
-                Ok(Some(RetentionRun::Elsewhere) | None) => {}
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "a run of retention has failed; the next one is in ten minutes");
-                }
-            }
-            sleep(EVERY).await;
+            let run = self.run_if_due(settings).await;
+            log(&run);
+            sleep(if run.is_ok() { EVERY } else { AFTER_FAILURE }).await;
         }
     }
 
@@ -124,6 +110,28 @@ impl Retention {
                 PAUSE_FACTOR_IN_HASTE
             };
             sleep((started.elapsed() * factor).max(SHORTEST_PAUSE)).await;
+        }
+    }
+}
+
+fn log(run: &Result<Option<RetentionRun>, StoreError>) {
+    match run {
+        Ok(Some(RetentionRun::Done(report))) => {
+            tracing::info!(
+                archived = report.archived,
+                kept = report.kept,
+                dropped_months = report.dropped,
+                "ended operations were archived"
+            );
+        }
+        Ok(Some(RetentionRun::OlderGateway)) => {
+            tracing::warn!(
+                "nothing is archived while a gateway runs that does not know the archive"
+            );
+        }
+        Ok(Some(RetentionRun::Elsewhere) | None) => {}
+        Err(error) => {
+            tracing::warn!(error = %chain(error), "a run of retention has failed; a gateway tries again within some minutes");
         }
     }
 }

@@ -9,15 +9,16 @@ use std::{
 
 use fineract_gateway::store::{Pool, Retention, RetentionSettings, StoreError};
 use serde_json::Value;
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::{ConnectOptions as _, PgPool, error::DatabaseError};
 
 use super::{DROPS, age_and_archive, aged, retain, retain_with};
 use crate::support::{
     TestGateway,
     command::run,
-    database::is_true,
+    database::{eventually_true, is_true},
     fixtures::{client_update, done, loan_disburse, refused},
     operators::uuid,
+    system::System,
 };
 
 fn exporting(pool: &PgPool, folder: &Path) -> Retention {
@@ -202,20 +203,60 @@ async fn what_a_process_that_died_left_unfinished_is_removed(pool: PgPool) {
 #[sqlx::test]
 async fn an_export_waits_for_an_erasure_and_not_the_other_way_round(pool: PgPool) {
     archive_one(&pool).await;
-    let mut other = pool.begin().await.expect("a transaction");
+    let mut exporting_now = pool.begin().await.expect("a transaction");
     let locked = "SELECT pg_advisory_xact_lock(x'6578706f7274'::bigint)";
-    let exporting_now = sqlx::raw_sql(locked).execute(&mut *other).await;
-    exporting_now.expect("it is locked");
+    let locked = sqlx::raw_sql(locked).execute(&mut *exporting_now).await;
+    locked.expect("it is locked");
     let url = pool.connect_options().to_url_lossy().to_string();
     let erase = ["erase", "--client", "C", "--reason", "request 7"];
     let settings = [("DATABASE_URL", &*url)];
     let refused = run(&erase, &settings).await;
     let said = "a month of the archive is being exported";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    exporting_now.rollback().await.expect("it ends");
 
-    // While a client is erased, nothing is exported.
+    let mut erasing_now = pool.begin().await.expect("a transaction");
+    let locked = "SELECT pg_advisory_xact_lock_shared(x'6578706f7274'::bigint)";
+    let locked = sqlx::raw_sql(locked).execute(&mut *erasing_now).await;
+    locked.expect("it is locked");
     let folder = tempfile::tempdir().expect("a folder");
-    fail_to_drop(&pool, exporting(&pool, folder.path())).await;
-    other.rollback().await.expect("it ends");
+    let error = fail_to_drop(&pool, exporting(&pool, folder.path())).await;
+    let StoreError::Database { source, .. } = &error else {
+        panic!("{error}");
+    };
+    let code = source.as_database_error().and_then(DatabaseError::code);
+    assert_eq!(code.as_deref(), Some("55P03"), "lock_not_available");
     assert_eq!(run(&erase, &settings).await.code, Some(0));
+}
+
+/// Vacuum and the numbering of events wait for a transaction that has written.
+#[sqlx::test]
+async fn a_month_is_exported_by_a_transaction_that_has_not_written(pool: PgPool) {
+    archive_one(&pool).await;
+    let refuses = "
+        CREATE OR REPLACE FUNCTION first_id(at timestamptz) RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS $$
+        BEGIN
+            IF pg_current_xact_id_if_assigned() IS NOT NULL THEN RAISE 'it has written'; END IF;
+            RETURN rpad(lpad(to_hex((EXTRACT(EPOCH FROM at) * 1000)::bigint), 12, '0'), 32, '0')::uuid;
+        END $$";
+    let made = sqlx::raw_sql(refuses).execute(&pool).await;
+    made.expect("it is made");
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(drop_months(&pool, DROPS, folder.path()).await, 1);
+}
+
+#[sqlx::test]
+async fn a_gateway_says_that_it_exports_also_while_it_is_restarted(pool: PgPool) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut system = System::start(&pool).await;
+    system.set("RETENTION_DAYS", "400");
+    system.set(
+        "RETENTION_EXPORT_DIR",
+        folder.path().to_str().expect("UTF-8"),
+    );
+    let gateway = system.gateway().await;
+    let says = "SELECT count(*) = 1 FROM gateway_process WHERE exports_months";
+    eventually_true(&pool, says).await;
+    gateway.shut_down().await;
+    assert!(is_true(&pool, says).await);
 }
