@@ -98,9 +98,7 @@ impl Export {
         file.as_file().sync_all()?;
         file.persist_noclobber(&path)?;
         let exported = ExportedMonth(path);
-        exported
-            .write_name()
-            .inspect_err(|_| exported.remove_now())?;
+        exported.write_name().inspect_err(|_| remove(&exported.0))?;
         Ok(exported)
     }
 }
@@ -114,11 +112,7 @@ impl ExportedMonth {
 
     /// Removes the file, because its month was not dropped.
     pub(super) async fn remove(self) {
-        spawn_blocking(move || self.remove_now()).await.ok();
-    }
-
-    fn remove_now(&self) {
-        remove(&self.0);
+        spawn_blocking(move || remove(&self.0)).await.ok();
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-async fn erase(pool: &PgPool, client: &str) -> Ended {
+pub(crate) async fn erase(pool: &PgPool, client: &str) -> Ended {
     let url = pool.connect_options().to_url_lossy().to_string();
     let arguments = ["erase", "--client", client, "--reason", "request 7"];
     run(&arguments, &[("DATABASE_URL", &url)]).await

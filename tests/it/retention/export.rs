@@ -12,13 +12,16 @@ use serde_json::Value;
 use sqlx::{ConnectOptions as _, PgPool, error::DatabaseError};
 
 use super::{DROPS, age_and_archive, aged, retain, retain_with};
-use crate::support::{
-    TestGateway,
-    command::run,
-    database::{eventually_true, is_true},
-    fixtures::{client_update, done, loan_disburse, refused},
-    operators::uuid,
-    system::System,
+use crate::{
+    erase::erase,
+    support::{
+        TestGateway,
+        command::run,
+        database::{eventually_true, is_true},
+        fixtures::{client_update, done, loan_disburse, refused},
+        operators::uuid,
+        system::System,
+    },
 };
 
 fn exporting(pool: &PgPool, folder: &Path) -> Retention {
@@ -207,10 +210,7 @@ async fn an_export_waits_for_an_erasure_and_not_the_other_way_round(pool: PgPool
     let locked = "SELECT pg_advisory_xact_lock(x'6578706f7274'::bigint)";
     let locked = sqlx::raw_sql(locked).execute(&mut *exporting_now).await;
     locked.expect("it is locked");
-    let url = pool.connect_options().to_url_lossy().to_string();
-    let erase = ["erase", "--client", "C", "--reason", "request 7"];
-    let settings = [("DATABASE_URL", &*url)];
-    let refused = run(&erase, &settings).await;
+    let refused = erase(&pool, "C").await;
     let said = "a month of the archive is being exported";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
     exporting_now.rollback().await.expect("it ends");
@@ -226,7 +226,7 @@ async fn an_export_waits_for_an_erasure_and_not_the_other_way_round(pool: PgPool
     };
     let code = source.as_database_error().and_then(DatabaseError::code);
     assert_eq!(code.as_deref(), Some("55P03"), "lock_not_available");
-    assert_eq!(run(&erase, &settings).await.code, Some(0));
+    assert_eq!(erase(&pool, "C").await.code, Some(0));
 }
 
 /// Vacuum and the numbering of events wait for a transaction that has written.

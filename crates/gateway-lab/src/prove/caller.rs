@@ -26,6 +26,7 @@ use fineract_gateway::domain::{OperationId, State, TrackingId};
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause before a caller tries again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
 /// All callers of a round.
 #[derive(Debug)]
 pub(super) struct Callers<'a> {
