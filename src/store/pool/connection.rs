@@ -115,9 +115,18 @@ impl Transaction {
     }
 
     async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(statement).execute(&mut *self.0).await?;
+        self.execute(statement).await?;
         self.0.is_in_transaction = false;
         Ok(())
+    }
+
+    /// Executes statements that have no parameters and whose rows nobody needs.
+    pub(in crate::store) async fn execute(
+        &mut self,
+        statements: &'static str,
+    ) -> Result<(), sqlx::Error> {
+        let executing = sqlx::raw_sql(statements).execute(&mut *self.0);
+        executing.await.map(drop)
     }
 }
 

@@ -94,11 +94,10 @@ impl Retention {
         let begin = connect::begin_batch(&self.pool);
         let mut transaction = begin.or_fail_to(ACTION).await?;
         // Until the end of the transaction, nothing is erased, and nothing more is archived in this month.
-        execute(
-            &mut transaction,
+        let locking = transaction.execute(
             "SELECT pg_advisory_xact_lock(x'6578706f7274'::bigint), pg_advisory_xact_lock(x'617263686976'::bigint)",
-        )
-        .await?;
+        );
+        locking.or_fail_to(ACTION).await?;
         let file = export(&mut transaction, month, folder).await?;
         let is_dropped = try_to_drop(&mut transaction, month, kept_for).await;
         if !matches!(is_dropped, Ok(true)) {
@@ -127,7 +126,8 @@ async fn try_to_drop(
     month: NaiveDate,
     kept_for: Duration,
 ) -> Result<bool, StoreError> {
-    execute(transaction, "SAVEPOINT before_drop").await?;
+    let saving = transaction.execute("SAVEPOINT before_drop");
+    saving.or_fail_to(ACTION).await?;
     for _ in 0..TRIES {
         let dropping = sqlx::query_scalar!(
             r#"SELECT drop_archive_month($1, now() - make_interval(secs => $2)) AS "is_dropped!""#,
@@ -137,7 +137,8 @@ async fn try_to_drop(
         let dropping = dropping.fetch_one(&mut **transaction);
         match dropping.or_fail_to(ACTION).await {
             Err(error) if error.is_lock_timeout() => {
-                execute(transaction, "ROLLBACK TO SAVEPOINT before_drop").await?;
+                let undoing = transaction.execute("ROLLBACK TO SAVEPOINT before_drop");
+                undoing.or_fail_to(ACTION).await?;
                 sleep(PAUSE).await;
             }
             result => return result,
@@ -145,14 +146,6 @@ async fn try_to_drop(
     }
     tracing::warn!(%month, "a month of the archive could not be dropped, because it is in use all the time");
     Ok(false)
-}
-
-pub(super) async fn execute(
-    transaction: &mut Transaction,
-    statement: &'static str,
-) -> Result<(), StoreError> {
-    let executing = sqlx::raw_sql(statement).execute(&mut **transaction);
-    executing.or_fail_to(ACTION).await.map(drop)
 }
 
 impl DroppedOperation {

@@ -13,7 +13,6 @@ use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::dropped::execute;
 use crate::store::{StoreError, patience::WithTimeout, pool::Transaction};
 
 const ACTION: &str = "export a month of the archive";
@@ -42,11 +41,10 @@ pub(super) async fn export(
     folder: &Path,
 ) -> Result<ExportedMonth, StoreError> {
     // Planned for the ids of the month, the statements lock no other month. The disk may need minutes for a large file.
-    execute(
-        transaction,
+    let setting = transaction.execute(
         "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL idle_in_transaction_session_timeout = '15min'",
-    )
-    .await?;
+    );
+    setting.or_fail_to(ACTION).await?;
     let ids = ids_of(transaction, month).await?;
     let new_file_in = folder.to_owned();
     let mut export = on_disk(move || Export::begin(&new_file_in)).await?;
