@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes the data that sqlx needs to compile the checked queries without a database into FOLDER.
 #
-#   DATABASE_URL=an-empty-database scripts/sqlx-prepare.sh FOLDER
+#   DATABASE_URL=an-empty-database scripts/sqlx-prepare.sh FOLDER [OPTION FOR CLIPPY]…
 #
 # Applies the migrations with psql and not with the gateway, because the gateway compiles only after its queries are
 # checked.
@@ -19,8 +19,10 @@ done
 psql --quiet --no-psqlrc --dbname="$DATABASE_URL" --command='CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, success boolean NOT NULL, checksum bytea NOT NULL)'
 # The macros write their data only when a crate is compiled. The changed times make cargo compile the crates again.
 touch src/lib.rs tests/it/main.rs crates/gateway-lab/src/main.rs
-SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo check --workspace --all-targets --locked --quiet
+folder=$1
+shift
+SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo clippy --workspace --all-targets --locked --quiet -- "$@"
 
-mkdir -p "$1"
-rm -f "$1"/query-*.json
-find "$fresh" -name 'query-*.json' -exec cp {} "$1" \;
+mkdir -p "$folder"
+rm -f "$folder"/query-*.json
+find "$fresh" -name 'query-*.json' -exec cp {} "$folder" \;

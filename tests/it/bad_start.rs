@@ -1,8 +1,11 @@
 //! A gateway that cannot start prints the reason in one line and exits with 2.
 
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::PgPool;
 
-use crate::support::command::{Ended, run};
+use crate::support::{
+    command::{Ended, run},
+    database::url,
+};
 
 const ENOUGH: [(&str, &str); 4] = [
     ("INTERNAL_TOKENS", "los=hush"),
@@ -75,7 +78,7 @@ async fn an_absent_database_is_said() {
 
 #[sqlx::test(migrations = false)]
 async fn a_database_that_is_not_migrated_is_said(pool: PgPool) {
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(&pool);
     let variables = [&ENOUGH[..], &[("DATABASE_URL", &url)]].concat();
     let said = complaint(&["serve", "--no-migrate"], &variables).await;
     let expected =

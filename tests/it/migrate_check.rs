@@ -1,14 +1,14 @@
 //! `migrate --check`: says what a migration would do, and does nothing.
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::{
     command::{Ended, run},
-    database::is_true,
+    database::{is_true, url},
 };
 
 async fn check(pool: &PgPool) -> Ended {
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(pool);
     run(&["migrate", "--check"], &[("DATABASE_URL", &url)]).await
 }
 

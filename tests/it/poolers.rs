@@ -3,20 +3,16 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use futures_util::future::join_all;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::{
     bad_start::refusal,
     failover::assert_unavailable,
     support::{
-        caller::Caller, command::TemporaryFolder, eventually::eventually, fixtures::client,
-        pgbouncer::PgBouncer, system::System,
+        caller::Caller, command::TemporaryFolder, database::url, eventually::eventually,
+        fixtures::client, pgbouncer::PgBouncer, system::System,
     },
 };
-
-fn url(pool: &PgPool) -> String {
-    pool.connect_options().to_url_lossy().to_string()
-}
 
 /// Gives the database defaults that would lose commits, refuse some commits and end connections. A trigger records
 /// under which settings each operation is written.

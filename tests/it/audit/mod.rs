@@ -4,11 +4,11 @@ mod found;
 mod noted;
 mod writers;
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::{
     command::{Ended, run},
-    database::eventually_true,
+    database::{eventually_true, url},
 };
 
 /// Two rows: one with a value in each column, one with as few as possible.
@@ -49,7 +49,7 @@ pub(crate) async fn sealed(pool: &PgPool) {
 
 /// Runs `audit verify`, with these arguments.
 async fn verify(pool: &PgPool, arguments: &[&str]) -> Ended {
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(pool);
     let arguments = [&["audit", "verify"], arguments].concat();
     run(&arguments, &[("DATABASE_URL", &url)]).await
 }

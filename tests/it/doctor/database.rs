@@ -10,18 +10,17 @@ use crate::{
     failover::postgres,
     standby::{address, standby_of},
     support::{
-        command::run as run_command, database::is_true_on, eventually::eventually,
-        pgbouncer::PgBouncer, system::System,
+        command::run as run_command,
+        database::{is_true_on, url},
+        eventually::eventually,
+        pgbouncer::PgBouncer,
+        system::System,
     },
 };
 
 async fn run(pool: &PgPool, statements: String) {
     let done = sqlx::raw_sql(AssertSqlSafe(statements)).execute(pool).await;
     done.expect("the database is there");
-}
-
-fn url(pool: &PgPool) -> String {
-    pool.connect_options().to_url_lossy().to_string()
 }
 
 fn name(pool: &PgPool) -> String {

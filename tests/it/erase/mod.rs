@@ -4,13 +4,14 @@ mod rest;
 mod retries;
 
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::PgPool;
 
 use crate::{
     retention::age_and_archive,
     support::{
         API_KEY, TestGateway,
         command::{Ended, run},
+        database::url,
         fixtures::{
             approve, client_create, client_create_with_contacts, disburse, done, loan, loan_create,
             loan_disburse, repayment,
@@ -21,7 +22,7 @@ use crate::{
 };
 
 pub(crate) async fn erase(pool: &PgPool, client: &str) -> Ended {
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(pool);
     let arguments = ["erase", "--client", client, "--reason", "request 7"];
     run(&arguments, &[("DATABASE_URL", &url)]).await
 }

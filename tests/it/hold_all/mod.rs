@@ -11,12 +11,12 @@ use fineract_gateway::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::PgPool;
 
 use crate::support::{
     Answer, OPS_TOKEN, TestGateway, claim_limits,
     command::run,
-    database::eventually_true,
+    database::{eventually_true, url},
     eventually::eventually,
     fixtures::{client, client_create, done},
     operators::{Operator, on_hold},
@@ -190,7 +190,7 @@ async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
 
 #[sqlx::test]
 async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(&pool);
     let database = [("DATABASE_URL", url.as_str())];
     for arguments in [&["hold-all"][..], &["hold-all", "--reason", " "]] {
         assert_eq!(run(arguments, &database).await.code, Some(2));

@@ -1,12 +1,13 @@
 //! `fineract-gateway keys`.
 
 use serde_json::Value;
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::PgPool;
 
 use super::{hear_of_changes, status};
 use crate::support::{
     TestGateway,
     command::{Ended, run},
+    database::url,
     eventually::eventually,
 };
 
@@ -31,9 +32,7 @@ impl Keys {
 #[sqlx::test]
 async fn keys_are_created_rotated_and_revoked_by_commands(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let keys = Keys {
-        url: pool.connect_options().to_url_lossy().to_string(),
-    };
+    let keys = Keys { url: url(&pool) };
     let created = keys
         .json(&[
             "create",
@@ -105,9 +104,7 @@ async fn keys_are_created_rotated_and_revoked_by_commands(pool: PgPool) {
 
 #[sqlx::test]
 async fn a_wrong_argument_is_named(pool: PgPool) {
-    let keys = Keys {
-        url: pool.connect_options().to_url_lossy().to_string(),
-    };
+    let keys = Keys { url: url(&pool) };
     let ended = keys
         .run(&[
             "create", "a b", "--kind", "api_key", "--scopes", "bulk", "--rate", "0",

@@ -1,12 +1,13 @@
 //! `fineract-gateway retention`.
 
 use serde_json::Value;
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::PgPool;
 
 use super::age;
 use crate::support::{
     TestGateway,
     command::{Ended, run},
+    database::url,
     fixtures::{client_update, done},
 };
 
@@ -18,7 +19,7 @@ async fn the_command_archives_and_shows_what_is_archived(pool: PgPool) {
         gateway.end_next(done()).await;
     }
     age(&pool).await;
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(&pool);
     let retention = async |arguments: &[&str], days: &str| -> Ended {
         let arguments = [&["retention"], arguments].concat();
         run(

@@ -9,7 +9,7 @@ use std::{
 
 use fineract_gateway::store::{Pool, Retention, RetentionSettings, StoreError};
 use serde_json::Value;
-use sqlx::{ConnectOptions as _, PgPool, error::DatabaseError};
+use sqlx::{PgPool, error::DatabaseError};
 
 use super::{DROPS, age_and_archive, aged, retain, retain_with};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     support::{
         TestGateway,
         command::run,
-        database::{eventually_true, is_true},
+        database::{eventually_true, is_true, url},
         fixtures::{client_update, done, loan_disburse, refused},
         operators::uuid,
         system::System,
@@ -121,7 +121,7 @@ async fn a_month_that_cannot_be_exported_stays(pool: PgPool) {
     assert!(matches!(error, StoreError::Export(_)), "{error}");
     assert!(is_true(&pool, "SELECT problem = 'export' FROM retention").await);
 
-    let url = pool.connect_options().to_url_lossy().to_string();
+    let url = url(&pool);
     let folder = gone.to_str().expect("UTF-8");
     let settings = [
         ("DATABASE_URL", &*url),
@@ -220,7 +220,13 @@ async fn an_export_waits_for_an_erasure_and_not_the_other_way_round(pool: PgPool
     let locked = sqlx::raw_sql(locked).execute(&mut *erasing_now).await;
     locked.expect("it is locked");
     let folder = tempfile::tempdir().expect("a folder");
-    let error = fail_to_drop(&pool, exporting(&pool, folder.path())).await;
+    // While it waits, the run says that it goes on. Otherwise another process would begin one after a minute.
+    let goes_on =
+        "SELECT count(*) = 1 FROM retention WHERE run_until > started_at + interval '70 s'";
+    let (error, ()) = tokio::join!(
+        fail_to_drop(&pool, exporting(&pool, folder.path())),
+        eventually_true(&pool, goes_on)
+    );
     let StoreError::Database { source, .. } = &error else {
         panic!("{error}");
     };

@@ -1,6 +1,6 @@
 //! Queries and changes that tests make in the gateway's database.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{ConnectOptions as _, PgConnection, PgPool};
 
 use super::eventually::eventually;
 
@@ -10,6 +10,11 @@ const STOP_RETRIES: &str = "
         $$ BEGIN NEW.due_at := now() + interval '1 hour'; RETURN NEW; END $$;
     CREATE OR REPLACE TRIGGER stay BEFORE UPDATE ON operation
        FOR EACH ROW WHEN (OLD.state = 'running' AND NEW.state = 'ready') EXECUTE FUNCTION stay()";
+
+/// The URL of this database.
+pub(crate) fn url(pool: &PgPool) -> String {
+    pool.connect_options().to_url_lossy().to_string()
+}
 
 /// Stops retries: an operation that is to be retried waits until the test [makes it due](make_due).
 pub(crate) async fn stop_retries(pool: &PgPool) {

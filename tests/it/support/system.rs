@@ -9,10 +9,10 @@ use fineract_gateway::tls::http_client;
 use fineract_gateway::{app, config::Config};
 use fineract_sandbox::{Sandbox, ServedSandbox};
 use reqwest::Client;
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::PgPool;
 use tokio::{net::TcpListener, process::Command};
 
-use super::{TOKEN, caller::Caller, eventually::DEADLINE, keys::trust_keys};
+use super::{TOKEN, caller::Caller, database::url, eventually::DEADLINE, keys::trust_keys};
 
 /// A sandbox, and the settings of its gateways.
 pub(crate) struct System {
@@ -35,7 +35,7 @@ impl System {
 
     /// As [`System::start`], but the gateways find out for themselves whether Fineract honours keys.
     pub(crate) async fn asking(pool: &PgPool) -> Self {
-        Self::on(pool.connect_options().to_url_lossy().as_str()).await
+        Self::on(&url(pool)).await
     }
 
     /// As [`System::asking`], on this database.
