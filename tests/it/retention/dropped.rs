@@ -11,7 +11,7 @@ use crate::{
     keys::Key,
     support::{
         Answer, TestGateway,
-        database::is_true,
+        database::{eventually_true, is_true, is_true_on},
         fixtures::{client_update, done, loan_disburse, refused},
         operators::{Operator, uuid},
     },
@@ -171,7 +171,7 @@ async fn a_reader_of_the_archive_is_not_disturbed(pool: PgPool) {
     // Somebody reads the archive in a transaction: the drop gives way.
     let mut reader = pool.begin().await.expect("the database is there");
     let count = "SELECT count(*) = 3 FROM archived_operation";
-    assert!(crate::support::database::is_true_on(&mut reader, count).await);
+    assert!(is_true_on(&mut reader, count).await);
     let drop_month =
         "SELECT drop_archive_month(month_of_id(id), now()) FROM past_operation LIMIT 1";
     let refusal = sqlx::raw_sql(drop_month)
@@ -182,7 +182,7 @@ async fn a_reader_of_the_archive_is_not_disturbed(pool: PgPool) {
         .as_database_error()
         .and_then(|error| error.code().map(String::from));
     assert_eq!(code.as_deref(), Some("55P03"), "{refusal}");
-    assert!(crate::support::database::is_true_on(&mut reader, count).await);
+    assert!(is_true_on(&mut reader, count).await);
     reader.rollback().await.expect("the database is there");
     // The month goes between two pages of a list.
     assert_eq!(retain(&pool, DROPS).await.dropped, 1);
@@ -193,4 +193,23 @@ async fn a_reader_of_the_archive_is_not_disturbed(pool: PgPool) {
     assert_eq!(next.json()["operations"], json!([]));
     let feed = Answer::of(gateway.get("/events")).await;
     assert_eq!(feed.status, 200, "{}", feed.text);
+}
+
+#[sqlx::test]
+async fn a_run_waits_for_a_reader_and_says_that_it_goes_on(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_update("C")).await;
+    gateway.end_next(done()).await;
+    age_and_archive(&pool).await;
+    let mut reader = pool.begin().await.expect("the database is there");
+    assert!(is_true_on(&mut reader, "SELECT count(*) = 1 FROM archived_operation").await);
+    let until_it_goes_on = async {
+        // A run that has said nothing for a minute is another's.
+        let said =
+            "SELECT count(*) = 1 FROM retention WHERE run_until > started_at + interval '70 s'";
+        eventually_true(&pool, said).await;
+        reader.rollback().await.expect("the database is there");
+    };
+    let (report, ()) = tokio::join!(retain(&pool, DROPS), until_it_goes_on);
+    assert_eq!(report.dropped, 1);
 }
