@@ -8,6 +8,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+folder=$1
+shift
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 
@@ -19,8 +21,6 @@ done
 psql --quiet --no-psqlrc --dbname="$DATABASE_URL" --command='CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, success boolean NOT NULL, checksum bytea NOT NULL)'
 # The macros write their data only when a crate is compiled. The changed times make cargo compile the crates again.
 touch src/lib.rs tests/it/main.rs crates/gateway-lab/src/main.rs
-folder=$1
-shift
 SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo clippy --workspace --all-targets --locked --quiet -- "$@"
 
 mkdir -p "$folder"

@@ -70,8 +70,8 @@ impl Store {
         .map(drop)
     }
 
-    /// Removes the row of a gateway that shuts down. That of one that exports months stays for an hour: while it is restarted,
-    /// no other gateway drops months without an export.
+    /// Removes the row of a gateway that shuts down. That of one that exports months stays for an hour, but not as one that
+    /// runs: while it is restarted, no other gateway drops months without an export.
     pub async fn remove_heartbeat(&self, id: Uuid) -> Result<(), StoreError> {
         sqlx::query!(
             "WITH gone AS (

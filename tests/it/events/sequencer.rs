@@ -2,14 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, postgres::PgPoolOptions};
 
 use super::{end, numbered};
 use crate::support::{
     TestGateway,
+    database::program_url,
     eventually::eventually_ok,
     fixtures::{client_update, done},
     operators::uuid,
@@ -98,19 +96,17 @@ async fn a_restored_dump_gives_only_greater_numbers(pool: PgPool) {
         .await
         .unwrap();
     let copy = options.as_ref().clone().database(&name);
-    // The Postgres programs do not know the options that sqlx adds.
-    let url = |options: &PgConnectOptions| {
-        let mut url = options.to_url_lossy();
-        url.set_query(None);
-        url.to_string()
-    };
     let mut dump = Command::new("pg_dump")
-        .arg(url(&options))
+        .arg(program_url(&options).as_str())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let restored = Command::new("psql")
-        .args(["--quiet", "--set=ON_ERROR_STOP=1", &url(&copy)])
+        .args([
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            program_url(&copy).as_str(),
+        ])
         .stdin(dump.stdout.take().unwrap())
         .stdout(Stdio::null())
         .status()

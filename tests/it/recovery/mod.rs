@@ -8,13 +8,14 @@ use std::process::Stdio;
 
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::process::Command;
 
 use crate::support::{
     API_KEY, Answer, OPS_TOKEN, TOKEN,
     caller::Caller,
     command::{TemporaryFolder, run},
+    database::program_url,
     fixtures::{approve, disburse, repayment},
     operators::{Operator, begin_epoch},
     system::System,
@@ -30,12 +31,9 @@ struct Database<'a> {
 
 impl<'a> Database<'a> {
     fn new(pool: &'a PgPool) -> Self {
-        let mut url = pool.connect_options().to_url_lossy();
-        // Postgres' own programs do not understand the parameters that sqlx adds to the URL.
-        url.set_query(None);
         Self {
             pool,
-            url,
+            url: program_url(&pool.connect_options()),
             folder: TemporaryFolder::new(),
             restored: format!("restored_{}", uuid::Uuid::new_v4().simple()),
         }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{ARCHIVES, DROPS, age, age_and_archive, aged, retain};
+use super::{ARCHIVES, DROPS, age, age_and_archive, aged, archive_one, retain};
 use crate::{
     bulk::Bulk,
     keys::Key,
@@ -197,10 +197,7 @@ async fn a_reader_of_the_archive_is_not_disturbed(pool: PgPool) {
 
 #[sqlx::test]
 async fn a_run_waits_for_a_reader_and_says_that_it_goes_on(pool: PgPool) {
-    let gateway = TestGateway::start(pool.clone()).await;
-    gateway.accept(&client_update("C")).await;
-    gateway.end_next(done()).await;
-    age_and_archive(&pool).await;
+    archive_one(&pool).await;
     let mut reader = pool.begin().await.expect("the database is there");
     assert!(is_true_on(&mut reader, "SELECT count(*) = 1 FROM archived_operation").await);
     let until_it_goes_on = async {

@@ -11,7 +11,7 @@ use fineract_gateway::store::{Pool, Retention, RetentionSettings, StoreError};
 use serde_json::Value;
 use sqlx::{PgPool, error::DatabaseError};
 
-use super::{DROPS, age_and_archive, aged, retain, retain_with};
+use super::{DROPS, age_and_archive, aged, archive_one, retain, retain_with};
 use crate::{
     erase::erase,
     support::{
@@ -40,14 +40,6 @@ async fn fail_to_drop(pool: &PgPool, retention: Retention) -> StoreError {
     assert!(is_true(pool, "SELECT count(*) = 1 FROM archived_operation").await);
     assert!(is_true(pool, "SELECT count(*) = 0 FROM dropped_month").await);
     error
-}
-
-/// Archives an operation.
-async fn archive_one(pool: &PgPool) {
-    let gateway = TestGateway::start(pool.clone()).await;
-    gateway.accept(&client_update("C")).await;
-    gateway.end_next(done()).await;
-    assert_eq!(age_and_archive(pool).await, 1);
 }
 
 /// The month that was dropped, such as `2026-03`.

@@ -18,7 +18,11 @@ use fineract_gateway::store::{Pool, Retention, RetentionReport, RetentionRun, Re
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::database::eventually_true;
+use crate::support::{
+    TestGateway,
+    database::eventually_true,
+    fixtures::{client_update, done},
+};
 
 /// Operations are archived after 30 days.
 const ARCHIVES: RetentionSettings = RetentionSettings {
@@ -104,4 +108,12 @@ pub(crate) async fn age_and_archive(pool: &PgPool) -> i64 {
     let report = retain(pool, ARCHIVES).await;
     assert_eq!((report.kept, report.dropped), (0, 0));
     report.archived
+}
+
+/// Archives an operation.
+async fn archive_one(pool: &PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_update("C")).await;
+    gateway.end_next(done()).await;
+    assert_eq!(age_and_archive(pool).await, 1);
 }

@@ -5,13 +5,13 @@ use std::process::Stdio;
 use sqlx::PgPool;
 use tokio::process::Command;
 
-use super::{Roles, are_refused, execute, url};
+use super::{Roles, are_refused, execute};
 use crate::{
     audit::sealed,
     support::{
         TestGateway,
         command::{TemporaryFolder, run},
-        database::is_true,
+        database::{is_true, program_url},
         fixtures::client_create,
         operators::Operator,
     },
@@ -44,7 +44,7 @@ async fn a_backup_of_the_reader_is_restored_with_all_rights(pool: PgPool) {
     done("pg_dump", &["--format=custom", &file, &reader]).await;
     let name = format!("restored_{}", uuid::Uuid::new_v4().simple());
     execute(&pool, &format!("CREATE DATABASE {name}")).await;
-    let mut restored = url(&pool);
+    let mut restored = program_url(&pool.connect_options());
     restored.set_path(&name);
     roles.run_script_in(restored.as_str()).await;
     let database = format!("--dbname={restored}");

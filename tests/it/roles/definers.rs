@@ -3,11 +3,11 @@
 use sqlx::{PgPool, migrate::Migrator};
 
 use super::{Roles, are_refused, execute};
-use crate::support::database::is_true;
+use crate::support::database::{is_true, program_url};
 
 /// A role without the rights of the script, and how it connects.
 async fn connect(pool: &PgPool, role: &str) -> PgPool {
-    let mut url = super::url(pool);
+    let mut url = program_url(&pool.connect_options());
     url.set_username(role).expect("a name");
     url.set_password(Some("hush")).expect("a password");
     let connected = PgPool::connect(url.as_str()).await;

@@ -7,11 +7,10 @@ mod refused;
 
 use std::{path::Path, process::Stdio};
 
-use reqwest::Url;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::process::Command;
 
-use crate::support::command::run;
+use crate::support::{command::run, database::program_url};
 
 /// The roles of a test. Roles belong to the whole server, so each test has its own.
 struct Roles<'a> {
@@ -40,7 +39,8 @@ impl<'a> Roles<'a> {
 
     /// Runs the script in the test's database. It can run again.
     async fn run_script(&self) {
-        self.run_script_in(url(self.pool).as_str()).await;
+        let url = program_url(&self.pool.connect_options());
+        self.run_script_in(url.as_str()).await;
     }
 
     async fn run_script_in(&self, database_url: &str) {
@@ -61,7 +61,7 @@ impl<'a> Roles<'a> {
 
     /// The URL of the test's database for one of the roles.
     fn url(&self, role: &str) -> String {
-        let mut url = url(self.pool);
+        let mut url = program_url(&self.pool.connect_options());
         url.set_username(role).expect("a name");
         url.set_password(Some("hush")).expect("a password");
         url.to_string()
@@ -94,13 +94,6 @@ impl<'a> Roles<'a> {
         );
         execute(self.pool, &statements).await;
     }
-}
-
-/// The URL of the test's database, as Postgres' own programs understand it.
-fn url(pool: &PgPool) -> Url {
-    let mut url = pool.connect_options().to_url_lossy();
-    url.set_query(None);
-    url
 }
 
 async fn execute(pool: &PgPool, statements: &str) {

@@ -1,6 +1,7 @@
 //! Queries and changes that tests make in the gateway's database.
 
-use sqlx::{ConnectOptions as _, PgConnection, PgPool};
+use reqwest::Url;
+use sqlx::{ConnectOptions as _, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use super::eventually::eventually;
 
@@ -14,6 +15,13 @@ const STOP_RETRIES: &str = "
 /// The URL of this database.
 pub(crate) fn url(pool: &PgPool) -> String {
     pool.connect_options().to_url_lossy().to_string()
+}
+
+/// The URL of a database for Postgres' own programs. They do not understand the parameters that sqlx adds.
+pub(crate) fn program_url(options: &PgConnectOptions) -> Url {
+    let mut url = options.to_url_lossy();
+    url.set_query(None);
+    url
 }
 
 /// Stops retries: an operation that is to be retried waits until the test [makes it due](make_due).
